@@ -1,0 +1,42 @@
+public import PageChecksum
+import PageTree
+
+extension Merger {
+    /// The answer to ``MergerRequest/takeChecksums(_:)``: a digest for each page, in the same order.
+    ///
+    /// A page whose digest is that of the scan before goes on to be matched in this batch; the others wait for the
+    /// next scan to show that they stay the same.
+    public mutating func checksumsTaken(_ digests: [PageDigest?]) {
+        precondition(stage == .takingChecksums, "no checksums were asked for")
+        precondition(digests.count == batch.fresh.count, "one digest for each page is needed")
+        stage = .resting
+        var anyQuiet = false
+        for (page, digest) in zip(batch.fresh, digests) {
+            guard let digest else {
+                forget(page)
+                continue
+            }
+            tally.checksummed += 1
+            let marks = FreshMarks(rawValue: table.link(page).payload)
+            let isQuiet = marks.contains(.hasDigest) && table.digests[Int(page)] == digest
+            if isQuiet, marks.contains(.inTree) {
+                table.setLink(PageLink(.unstable, scanNumber), of: page)
+                continue
+            }
+            if marks.contains(.inTree) { table.remove(page, from: &unstableTree) }
+            table.setDigest(digest, of: page)
+            table.setLink(PageLink(.settled), of: page)
+            if isQuiet {
+                batch.candidates.append(page)
+                anyQuiet = true
+            }
+        }
+        batch.fresh.removeAll(keepingCapacity: true)
+        guard !batch.candidates.isEmpty else { return }
+        if anyQuiet {
+            let table = table
+            batch.candidates.sort { table.index(of: $0) < table.index(of: $1) }
+        }
+        batch.isMatchPending = true
+    }
+}

@@ -1,0 +1,77 @@
+public import ScanPolicy
+
+extension Merger {
+    /// The names of all attributes, the policy's included, in the order in which they are shown.
+    public var attributes: [String] {
+        ["run"] + policy.attributes + Merger.settable + Merger.counterNames
+    }
+
+    private static let settable = ["use_zero_pages", "row_length"]
+
+    private static let counterNames = [
+        "pages_shared", "pages_sharing", "pages_unshared", "pages_volatile", "pages_scanned", "pages_skipped",
+        "full_scans", "ksm_zero_pages", "general_profit",
+    ]
+
+    /// The value of an attribute, as the kernel's files print it, without the newline.
+    ///
+    /// - Throws: ``AttributeError/unknown(name:)``.
+    public func value(of attribute: String) throws(AttributeError) -> String {
+        let counters = counters
+        switch attribute {
+        case "run": return String(configuration.run.rawValue)
+        case "use_zero_pages": return configuration.usesZeroPages ? "1" : "0"
+        case "row_length": return String(configuration.rowLength)
+        case "pages_shared": return String(counters.pagesShared)
+        case "pages_sharing": return String(counters.pagesSharing)
+        case "pages_unshared": return String(counters.pagesUnshared)
+        case "pages_volatile": return String(counters.pagesVolatile)
+        case "pages_scanned": return String(counters.pagesScanned)
+        case "pages_skipped": return String(counters.pagesSkipped)
+        case "full_scans": return String(counters.fullScans)
+        case "ksm_zero_pages": return String(counters.zeroPages)
+        case "general_profit": return String(counters.generalProfit(pageSize: pageSize))
+        default:
+            if let value = policy.value(of: attribute) { return value }
+            throw .unknown(name: attribute)
+        }
+    }
+
+    /// Sets an attribute from text, as a write to the kernel's file would: digits, and perhaps a newline.
+    ///
+    /// `run` 2 resets `full_scans` and starts to unmerge; that is done when ``isUnmerging`` turns false.
+    /// The other attributes apply to what is done from now on.
+    ///
+    /// - Throws: ``AttributeError``; the attribute keeps its value then.
+    public mutating func set(_ attribute: String, to value: String) throws(AttributeError) {
+        switch attribute {
+        case "run":
+            let number = try parseUnsignedAttribute(value, name: attribute, in: 0...2)
+            setRun(RunMode(rawValue: number)!)
+        case "use_zero_pages":
+            configuration.usesZeroPages = try parseUnsignedAttribute(value, name: attribute, in: 0...1) == 1
+        case "row_length":
+            configuration.rowLength = UInt32(try parseUnsignedAttribute(value, name: attribute, in: 1...512))
+        default:
+            if policy.attributes.contains(attribute) {
+                try policy.set(attribute, to: value)
+            } else if Merger.counterNames.contains(attribute) {
+                throw .readOnly(name: attribute)
+            } else {
+                throw .unknown(name: attribute)
+            }
+        }
+    }
+
+    /// What the merger is told to do.
+    public var run: RunMode { configuration.run }
+
+    /// Stops, starts, or unmerges everything; the same value again changes nothing.
+    public mutating func setRun(_ run: RunMode) {
+        guard run != configuration.run else { return }
+        configuration.run = run
+        window.isAwake = false
+        if run == .unmerge { tally.fullScans = 0 }
+        unmergePending = run == .unmerge
+    }
+}

@@ -1,0 +1,63 @@
+public import PageMemory
+
+extension Merger {
+    /// The counters at this moment. They are exact between two requests; after a full scan of quiet memory they
+    /// equal a recount by brute force.
+    ///
+    /// - Complexity: O(1)
+    public var counters: Counters {
+        var counters = Counters()
+        let sites = table.count(.stable)
+        counters.items = table.itemCount
+        counters.pagesShared = tally.frames
+        // A row may have more frames than sites for a moment, when pages leave it.
+        counters.pagesSharing = max(0, sites - tally.frames)
+        counters.pagesUnshared = table.count(.unstable)
+        counters.pagesVolatile = counters.items - sites - counters.pagesUnshared
+        counters.pagesScanned = tally.pagesScanned
+        counters.pagesSkipped = tally.pagesSkipped
+        counters.fullScans = tally.fullScans
+        counters.zeroPages = table.count(.zeroed)
+        counters.pagesChecksummed = tally.checksummed
+        counters.comparisons = tally.comparisons
+        counters.pagesPlanned = tally.planned
+        counters.pagesMerged = tally.merged
+        counters.pagesRefused = table.count(.refused)
+        for outcome in SiteOutcome.allCases where tally.notMerged[Int(outcome.rawValue)] > 0 {
+            counters.notMerged[outcome] = tally.notMerged[Int(outcome.rawValue)]
+        }
+        return counters
+    }
+
+    /// What is merged of one area: pages on frames, pages of zeros given back, and all pages that exist.
+    ///
+    /// - Complexity: O(n) in the pages of the area.
+    public func census(of area: AreaID) -> AreaCensus? {
+        guard let slot = spaces.slotOfArea[area] else { return nil }
+        var census = AreaCensus()
+        for chunk in spaces.areas[Int(slot)]!.chunks where chunk != PageTable.noChunk {
+            for page in chunk << 6..<(chunk + 1) << 6 {
+                switch table.link(page).state {
+                case .absent: break
+                case .stable: census.merged += 1
+                case .zeroed: census.zeroed += 1
+                case .refused: census.refused += 1
+                case .fresh, .settled, .unstable, .planned: census.unmerged += 1
+                }
+            }
+        }
+        return census
+    }
+}
+
+/// What has become of the pages of an area.
+public struct AreaCensus: Sendable, Hashable {
+    /// Pages that map a frame.
+    public var merged = 0
+    /// Pages of zeros that were given back.
+    public var zeroed = 0
+    /// Pages left alone for now because they could not be merged.
+    public var refused = 0
+    /// All others that exist.
+    public var unmerged = 0
+}

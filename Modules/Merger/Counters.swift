@@ -1,0 +1,47 @@
+public import PageMemory
+
+/// The merger's counters, as numbers; names and meanings are those of today's /sys/kernel/mm/ksm.
+public struct Counters: Sendable, Hashable {
+    /// Frames in use (KSM pages), those of rows included.
+    public var pagesShared = 0
+    /// Further pages that map those frames: the pages saved.
+    public var pagesSharing = 0
+    /// Pages in the unstable tree: unchanged, and without a twin.
+    public var pagesUnshared = 0
+    /// Pages that fit none of the others: changing, or not looked at often enough yet.
+    public var pagesVolatile = 0
+    /// Pages handed to the merger since the start.
+    public var pagesScanned: UInt64 = 0
+    /// Pages passed over by the policy since the start.
+    public var pagesSkipped: UInt64 = 0
+    /// Full scans since the start or the last `run` 2.
+    public var fullScans: UInt64 = 0
+    /// Pages of zeros that were given back.
+    public var zeroPages = 0
+    /// Pages that the merger keeps an item for.
+    public var items = 0
+
+    /// Pages that got a checksum since the start.
+    public var pagesChecksummed: UInt64 = 0
+    /// Comparisons of two contents asked of the memory since the start.
+    public var comparisons: UInt64 = 0
+    /// Pages handed to the memory to be merged since the start.
+    public var pagesPlanned: UInt64 = 0
+    /// Pages merged since the start, zero pages included.
+    public var pagesMerged: UInt64 = 0
+    /// Pages that the memory left as they were since the start, by reason.
+    public var notMerged: [SiteOutcome: UInt64] = [:]
+    /// Pages left alone for now because the memory could not merge them.
+    public var pagesRefused = 0
+
+    /// Bytes that the merger's state takes for each page it keeps an item for.
+    public static let bytesPerItem = 32
+
+    /// Memory gained, in bytes: pages saved and zero pages given back, less the merger's own state. May be negative.
+    public func generalProfit(pageSize: Int) -> Int {
+        (pagesSharing + zeroPages) * pageSize - items * Counters.bytesPerItem
+    }
+
+    /// Takes zeros.
+    public init() {}
+}

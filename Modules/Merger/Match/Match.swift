@@ -1,0 +1,139 @@
+import PageChecksum
+public import PageMemory
+import PageTree
+
+extension Merger {
+    /// The answer to ``MergerRequest/match``: looks the candidates of the batch up in the stable tree, then in the
+    /// unstable tree, and makes a plan of the matches.
+    ///
+    /// Pages of one batch meet each other: a match of two pages makes a stable node at once, which later pages join.
+    ///
+    /// - Parameter reader: Used during the call only, to compare contents.
+    /// - Complexity: For keyed indexes one comparison for each match, and for each false match of the checksum.
+    public mutating func match(with reader: some PageReader) {
+        precondition(stage == .matching, "no match was asked for")
+        stage = .resting
+        var plan = MergePlan()
+        for page in batch.candidates where table.link(page).state == .settled {
+            match(page, with: reader, into: &plan)
+        }
+        guard !plan.sites.isEmpty else { return }
+        lengthenRows(of: &plan)
+        tally.planned += UInt64(plan.sites.count)
+        batch.plan = plan
+    }
+
+    private mutating func match(_ page: UInt32, with reader: some PageReader, into plan: inout MergePlan) {
+        let digest = table.digests[Int(page)]
+        if configuration.usesZeroPages, digest == zeroDigest {
+            planZeros(page, in: &plan)
+            return
+        }
+        let content = PageContent.page(address(of: page))
+        var comparisons: UInt64 = 0
+        defer { tally.comparisons += comparisons }
+        switch Merger.find(content, digest, in: &stableTree, of: nodes, with: reader, counting: &comparisons) {
+        case .found(let node):
+            join(node, page, digest, in: &plan)
+            return
+        case .gone:
+            return
+        case .absent:
+            break
+        }
+        switch Merger.find(
+            content, digest, in: &unstableTree, of: spaces, table, with: reader, counting: &comparisons)
+        {
+        case .found(let other):
+            table.remove(other, from: &unstableTree)
+            let node = nodes.make(digest: digest, founder: address(of: other))
+            // The last call on the stable tree was the search above, which found nothing.
+            nodes.insert(node, into: &stableTree)
+            join(node, other, digest, in: &plan)
+            join(node, page, digest, in: &plan)
+        case .absent:
+            table.insert(page, into: &unstableTree)
+            table.setLink(PageLink(.unstable, scanNumber), of: page)
+        case .gone:
+            break
+        }
+    }
+
+    /// Searches the stable tree. What the search reads are arguments, so that nothing is copied or retained.
+    private static func find(
+        _ content: PageContent, _ digest: PageDigest, in tree: inout any PageTree, of nodes: StableNodes,
+        with reader: some PageReader, counting comparisons: inout UInt64
+    ) -> SearchResult {
+        tree.search(digest, in: nodes.digests.span) { node in
+            comparisons += 1
+            return reader.compare(content, nodes.content(of: node))
+        }
+    }
+
+    /// Searches the unstable tree.
+    private static func find(
+        _ content: PageContent, _ digest: PageDigest, in tree: inout any PageTree, of spaces: Spaces,
+        _ table: PageTable, with reader: some PageReader, counting comparisons: inout UInt64
+    ) -> SearchResult {
+        tree.search(digest, in: table.digests.span) { page in
+            comparisons += 1
+            return reader.compare(content, .page(spaces.address(of: page, in: table)))
+        }
+    }
+
+    /// Adds a page to the group of a stable node.
+    private mutating func join(_ node: UInt32, _ page: UInt32, _ digest: PageDigest, in plan: inout MergePlan) {
+        let address = address(of: page)
+        let space = spaces.areas[Int(table.owner[Int(page >> 6)])]!.area.space
+        let group: UInt32
+        if let known = nodes[node].group {
+            group = known
+        } else {
+            group = UInt32(plan.groups.count)
+            let source: MergeSource =
+                if let founder = nodes[node].founder { .page(founder) } else { .row(nodes[node].row) }
+            plan.groups.append(MergeGroup(source: source, digest: digest, rowLength: 1))
+            batch.groupNodes.append(node)
+            nodes[node].group = group
+        }
+        if nodes[node].latestSpace != space {
+            nodes[node].latestSpace = space
+            nodes[node].pagesOfLatestSpace = 0
+        }
+        nodes[node].pagesOfLatestSpace &+= 1
+        add(page, at: address, to: group, of: &plan)
+    }
+
+    private mutating func planZeros(_ page: UInt32, in plan: inout MergePlan) {
+        if batch.zeroGroup == nil {
+            batch.zeroGroup = UInt32(plan.groups.count)
+            plan.groups.append(MergeGroup(source: .zeros, digest: zeroDigest, rowLength: 1))
+            batch.groupNodes.append(nil)
+        }
+        add(page, at: address(of: page), to: batch.zeroGroup!, of: &plan)
+    }
+
+    private mutating func add(_ page: UInt32, at address: PageAddress, to group: UInt32, of plan: inout MergePlan) {
+        plan.sites.append(MergeSite(page: address, group: group))
+        batch.sites.append(page)
+        batch.groups.append(group)
+        table.setLink(PageLink(.planned), of: page)
+    }
+
+    /// Gives contents that one address space needs often a row of frames: one frame for every 16 pages that joined, up
+    /// to `row_length`, so that rows cost at most an eighth of what they merge.
+    private mutating func lengthenRows(of plan: inout MergePlan) {
+        for (place, node) in batch.groupNodes.enumerated() {
+            guard let node else { continue }
+            let wanted = min(nodes[node].pagesOfLatestSpace / 16, configuration.rowLength)
+            guard wanted >= 2 else { continue }
+            let length = UInt32(1) << UInt32(31 - wanted.leadingZeroBitCount)
+            if nodes[node].founder != nil {
+                plan.groups[place].rowLength = length
+            } else if length > nodes[node].row.count {
+                plan.groups[place].source = .copy(nodes[node].row.first)
+                plan.groups[place].rowLength = length
+            }
+        }
+    }
+}

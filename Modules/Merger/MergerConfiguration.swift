@@ -1,0 +1,27 @@
+/// What the merger is told to do: the kernel's `run` file.
+public enum RunMode: UInt64, Sendable, Hashable {
+    /// Do not scan; keep what is merged.
+    case stop = 0
+    /// Scan and merge.
+    case run = 1
+    /// Stop, and give every merged page memory of its own again.
+    case unmerge = 2
+}
+
+/// The settings of a merger that do not belong to its policy.
+public struct MergerConfiguration: Sendable, Hashable {
+    /// What to do from the start (attribute `run`).
+    public var run: RunMode = .run
+    /// Whether pages of zeros are given back instead of merged (attribute `use_zero_pages`).
+    public var usesZeroPages = true
+    /// The longest row of identical frames for a content that one process needs often (attribute `row_length`); 1 for
+    /// a single frame always, as in the kernel.
+    public var rowLength: UInt32 = 64
+    /// The scans for which a page is left alone after the memory could not merge it for a reason that lasts.
+    public var scansUntilRetry: UInt32 = 16
+    /// The pages of one batch; a merge plan has at most about twice as many sites.
+    public var batchPages = 512
+
+    /// Takes the defaults.
+    public init() {}
+}

@@ -1,0 +1,112 @@
+public import PageMemory
+import PageTree
+
+extension Merger {
+    /// The answer to ``MergerRequest/observe(_:pages:)``: which pages of the window changed or vanished.
+    public mutating func observed(_ runs: [ObservedRun]) {
+        precondition(stage == .observing, "no observation was asked for")
+        stage = .resting
+        for run in runs {
+            let end = min(run.start + run.count, window.end)
+            var index = run.start
+            while index < end {
+                let chunkEnd = min((index >> 6 + 1) << 6, end)
+                switch run.state {
+                case .changed: markChanged(index..<chunkEnd)
+                case .absent: markAbsent(index..<chunkEnd)
+                }
+                index = chunkEnd
+            }
+        }
+    }
+
+    /// The answer when the memory does not know the area (any more): the rest of it is left out of this scan.
+    public mutating func observationFailed() {
+        precondition(stage == .observing, "no observation was asked for")
+        stage = .resting
+        if let area = spaces.areas[Int(window.slot)]?.area { window.end = area.pageCount }
+        window.next = window.end
+        spaces.moveCursor(toPage: window.end)
+    }
+
+    /// Pages of one chunk that may have changed.
+    private mutating func markChanged(_ pages: Range<UInt32>) {
+        let place = pages.lowerBound >> 6
+        var chunk = spaces.areas[Int(window.slot)]!.chunks[Int(place)]
+        if chunk == PageTable.noChunk {
+            guard let new = table.allocateChunk(owner: window.slot, place: place) else { return }
+            chunk = new
+            spaces.setChunk(chunk, slot: window.slot, place: place)
+        }
+        for index in pages {
+            let page = chunk << 6 | index & 63
+            let link = table.link(page)
+            var marks: FreshMarks = []
+            switch link.state {
+            case .absent, .zeroed, .planned:
+                break
+            case .fresh:
+                continue
+            case .settled, .refused:
+                marks = .hasDigest
+            case .unstable:
+                marks = .hasDigest
+                if keepsUnstableTree {
+                    marks.insert(.inTree)
+                } else {
+                    leaveUnstableTree(page, link)
+                }
+            case .stable:
+                leaveNode(link.payload)
+            }
+            table.setLink(PageLink(.fresh, marks.rawValue), of: page)
+        }
+    }
+
+    /// Pages of one chunk that hold nothing.
+    private mutating func markAbsent(_ pages: Range<UInt32>) {
+        let chunk = spaces.areas[Int(window.slot)]!.chunks[Int(pages.lowerBound >> 6)]
+        guard chunk != PageTable.noChunk else { return }
+        for index in pages { forget(chunk << 6 | index & 63, keepingZeroed: true) }
+    }
+
+    /// Takes a page out of whatever it is in; it is absent afterwards.
+    ///
+    /// - Parameter keepingZeroed: Whether a page of zeros that was given back stays so: that is what it looks like.
+    mutating func forget(_ page: UInt32, keepingZeroed: Bool = false) {
+        let link = table.link(page)
+        switch link.state {
+        case .absent, .settled, .refused, .planned: break
+        case .zeroed: if keepingZeroed { return }
+        case .fresh:
+            if FreshMarks(rawValue: link.payload).contains(.inTree) {
+                table.remove(page, from: &unstableTree)
+            }
+        case .unstable: leaveUnstableTree(page, link)
+        case .stable: leaveNode(link.payload)
+        }
+        table.setLink(.absent, of: page)
+    }
+
+    /// Takes a page out of the unstable tree, if the tree it was put in is the one in use.
+    mutating func leaveUnstableTree(_ page: UInt32, _ link: PageLink) {
+        if keepsUnstableTree || link.payload == scanNumber { table.remove(page, from: &unstableTree) }
+    }
+
+    /// Takes one site off a stable node; the last one dissolves it.
+    mutating func leaveNode(_ node: UInt32) {
+        nodes[node].sites -= 1
+        if nodes[node].sites == 0 { dissolve(node) }
+    }
+
+    /// Takes a stable node out of the tree and releases its frames.
+    mutating func dissolve(_ node: UInt32) {
+        nodes.remove(node, from: &stableTree)
+        if nodes[node].founder == nil {
+            tally.frames -= nodes[node].frameCount
+            freeRows.append(nodes[node].row)
+            freeRows.append(contentsOf: nodes[node].olderRows)
+        }
+        nodes.dispose(node)
+    }
+}

@@ -1,0 +1,71 @@
+public import PageMemory
+
+extension Merger {
+    /// The answer to ``MergerRequest/merge(_:)``: records what became of each page.
+    ///
+    /// A node of two pages of which only one was merged is dissolved again: its page is un-shared by the next request.
+    public mutating func merged(_ outcome: MergeOutcome) {
+        precondition(stage == .merging, "no merge was asked for")
+        precondition(
+            outcome.sites.count == batch.sites.count && outcome.rows.count == batch.groupNodes.count,
+            "one answer for each site and each group is needed")
+        stage = .resting
+        let hadFrames = batch.groupNodes.map { $0.map { nodes[$0].founder == nil } ?? true }
+        for (place, node) in batch.groupNodes.enumerated() {
+            guard let node else { continue }
+            nodes[node].group = nil
+            guard let row = outcome.rows[place] else { continue }
+            if hadFrames[place] { nodes[node].olderRows.append(nodes[node].row) }
+            nodes[node].row = row
+            nodes[node].founder = nil
+            tally.frames += Int(row.count)
+        }
+        for (place, page) in batch.sites.enumerated() {
+            record(outcome.sites[place], page, node: batch.groupNodes[Int(batch.groups[place])])
+        }
+        for (place, node) in batch.groupNodes.enumerated() where !hadFrames[place] {
+            guard let node else { continue }
+            switch nodes[node].sites {
+            case 0: dissolve(node)
+            case 1: markLonely(node)
+            default: break
+            }
+        }
+        batch.clear()
+    }
+
+    private mutating func record(_ outcome: SiteOutcome, _ page: UInt32, node: UInt32?) {
+        guard outcome != .merged else {
+            tally.merged += 1
+            if let node {
+                nodes[node].sites += 1
+                table.setLink(PageLink(.stable, node), of: page)
+            } else {
+                table.setLink(PageLink(.zeroed), of: page)
+            }
+            return
+        }
+        tally.notMerged[Int(outcome.rawValue)] += 1
+        switch outcome {
+        case .merged, .changed:
+            table.setLink(PageLink(.settled), of: page)
+        case .gone:
+            table.setLink(.absent, of: page)
+        case .busy:
+            table.setLink(PageLink(.refused, scanNumber &+ 2), of: page)
+        case .mapLimit, .outOfMemory, .unsupported:
+            table.setLink(PageLink(.refused, scanNumber &+ configuration.scansUntilRetry), of: page)
+        }
+    }
+
+    /// Finds the one page that maps the frame of a node, among the sites of the plan.
+    private mutating func markLonely(_ node: UInt32) {
+        for page in batch.sites {
+            let link = table.link(page)
+            if link.state == .stable, link.payload == node {
+                batch.lonely.append(page)
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Layers point one way: Tools -> Assembly -> Plugins -> Modules (contracts).
+// A target's kind says where it stands, and what products and settings it gets.
+enum Kind {
+    /// A contract, or the merger built of contracts: no system call, no clock.
+    case module
+    /// One strategy; depends on its contract, never on another plug-in.
+    case plugin
+    /// C header shims: system calls and structures.
+    case shim
+    case tool
+    case test
+    /// A program that only tests start.
+    case testTool
+}
+
+struct Part {
+    let name: String
+    let kind: Kind
+    let path: String
+    var needs: [Target.Dependency] = []
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let parts: [Part] = [
+    // Contracts
+    Part(name: "PageChecksum", kind: .module, path: "Modules/PageChecksum"),
+    Part(name: "PageMemory", kind: .module, path: "Modules/PageMemory", needs: ["PageChecksum", "PageTree"]),
+    Part(name: "PageTree", kind: .module, path: "Modules/PageTree", needs: ["PageChecksum"]),
+    Part(name: "ScanPolicy", kind: .module, path: "Modules/ScanPolicy"),
+    Part(
+        name: "Merger", kind: .module, path: "Modules/Merger",
+        needs: ["PageMemory", "PageChecksum", "PageTree", "ScanPolicy"]),
+    Part(name: "FrontEnd", kind: .module, path: "Modules/FrontEnd", needs: ["Merger"]),
+    Part(
+        name: "Conformance", kind: .module, path: "Modules/Conformance",
+        needs: ["PageMemory", "PageChecksum", "PageTree", "ScanPolicy"]),
+    Part(
+        name: "Assembly", kind: .module, path: "Modules/Assembly",
+        needs: [
+            "Merger", "FrontEnd", "XXHashChecksum", "JHash2Checksum", "RedBlackTree", "HashTableIndex", "FixedPolicy",
+            "InProcess", "TerminalView",
+        ]),
+    // Plug-ins
+    Part(name: "XXHashChecksum", kind: .plugin, path: "Plugins/Checksums/XXHash", needs: ["PageChecksum", "CXXHash"]),
+    Part(name: "JHash2Checksum", kind: .plugin, path: "Plugins/Checksums/JHash2", needs: ["PageChecksum"]),
+    Part(
+        name: "RedBlackTree", kind: .plugin, path: "Plugins/Trees/RedBlack",
+        needs: ["PageTree", "PageChecksum"]),
+    Part(
+        name: "HashTableIndex", kind: .plugin, path: "Plugins/Trees/HashTable",
+        needs: ["PageTree", "PageChecksum"]),
+    Part(name: "FixedPolicy", kind: .plugin, path: "Plugins/Policies/Fixed", needs: ["ScanPolicy"]),
+    Part(
+        name: "SimulatedMemory", kind: .plugin, path: "Plugins/Memories/SimulatedMemory",
+        needs: ["PageMemory", "PageChecksum"]),
+    Part(name: "Remap", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Remap", needs: ["CLinuxMemory"]),
+    Part(
+        name: "InProcess", kind: .plugin, path: "Plugins/Memories/LinuxMemory/InProcess",
+        needs: ["Remap", "CLinuxMemory", "PageMemory", "PageChecksum", "Merger"]),
+    Part(name: "TerminalView", kind: .plugin, path: "Plugins/FrontEnds/TerminalView", needs: ["FrontEnd", "Merger"]),
+    // C header shims
+    Part(name: "CLinuxMemory", kind: .shim, path: "Shims/CLinuxMemory"),
+    // Tools
+    Part(
+        name: "samepage", kind: .tool, path: "Tools/samepage",
+        needs: ["Assembly", "InProcess", "Merger", argumentParser]),
+    // Tests
+    Part(name: "RemapTests", kind: .test, path: "Tests/RemapTests", needs: ["Remap", "CLinuxMemory"]),
+]
+
+let package = Package(
+    name: "samepage",
+    products: parts.compactMap { part in
+        switch part.kind {
+        case .module, .plugin: .library(name: part.name, targets: [part.name])
+        case .tool: .executable(name: part.name, targets: [part.name])
+        case .shim, .test, .testTool: nil
+        }
+    },
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // libxxhash, from the Debian package libxxhash-dev.
+        .systemLibrary(
+            name: "CXXHash", path: "Shims/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])])
+    ]
+        + parts.map { part in
+            switch part.kind {
+            case .module, .plugin: .target(name: part.name, dependencies: part.needs, path: part.path)
+            case .shim: .target(name: part.name, path: part.path)
+            case .tool, .testTool: .executableTarget(name: part.name, dependencies: part.needs, path: part.path)
+            case .test: .testTarget(name: part.name, dependencies: part.needs, path: part.path)
+            }
+        },
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system && target.name != "CLinuxMemory" {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .strictMemorySafety(),
+        .treatAllWarnings(as: .error),
+    ]
+}

@@ -1,0 +1,91 @@
+public import PageMemory
+
+/// The program's side: what the programs do whose memory this is.
+extension SimulatedMemory {
+    /// The registered areas, by number. O(areas)
+    public var registeredAreas: [Area] { areas.values.sorted { $0.id < $1.id } }
+
+    /// Registers an area. Pages that its address space already holds there are kept. O(areas)
+    ///
+    /// - Precondition: The number is not in use, and no registered area of the space overlaps it.
+    public func register(_ area: Area) {
+        precondition(areas[area.id] == nil, "area \(area.id.rawValue) is registered already")
+        let pages = area.firstPage..<area.firstPage + UInt64(area.pageCount)
+        for other in areas.values where other.space == area.space {
+            let others = other.firstPage..<other.firstPage + UInt64(other.pageCount)
+            precondition(!pages.overlaps(others), "area \(area.id.rawValue) overlaps area \(other.id.rawValue)")
+        }
+        areas[area.id] = area
+    }
+
+    /// Forgets an area and leaves its pages as they are, merged ones merged. O(1)
+    public func unregister(_ id: AreaID) {
+        areas[id] = nil
+    }
+
+    /// Forgets an area and drops its pages, as `munmap` does; nothing happens if there is none. O(pages that exist)
+    public func unmap(_ id: AreaID) {
+        guard let area = areas.removeValue(forKey: id) else { return }
+        drop(area.firstPage..<area.firstPage + UInt64(area.pageCount), of: area.space)
+    }
+
+    /// Ends a program: its areas and all its pages are gone. O(areas + pages that exist)
+    public func exit(_ space: AddressSpaceID) {
+        for area in areas.values where area.space == space { areas[area.id] = nil }
+        drop(0..<UInt64.max, of: space)
+        spaces[space] = nil
+    }
+
+    /// Writes to a page of a registered area; an absent page comes to life, a merged one gets memory of its own.
+    ///
+    /// - Parameters:
+    ///   - bytes: What to write.
+    ///   - offset: Where in the page, in bytes.
+    ///   - page: The page; traps when its area is not registered, as a program would fault.
+    public func write(_ bytes: [UInt8], at offset: Int = 0, to page: PageAddress) {
+        let place = place(of: page)
+        write(bytes, at: offset, to: place.page, of: place.space)
+    }
+
+    /// Writes to a page of an address space, registered or not.
+    public func write(_ bytes: [UInt8], at offset: Int = 0, to page: UInt64, of space: AddressSpaceID) {
+        var content = self.bytes(of: holding(page, of: space)) ?? PageBytes(zeros: pageSize)
+        content.replace(at: offset, with: bytes)
+        set(page, of: space, to: .own(content), changed: true)
+    }
+
+    /// The bytes of a page of a registered area; zeros where it holds nothing. Reading changes nothing.
+    public func read(_ page: PageAddress) -> [UInt8] {
+        let place = place(of: page)
+        return read(place.page, of: place.space)
+    }
+
+    /// The bytes of a page of an address space, registered or not.
+    public func read(_ page: UInt64, of space: AddressSpaceID) -> [UInt8] {
+        (bytes(of: holding(page, of: space)) ?? PageBytes(zeros: pageSize)).bytes
+    }
+
+    /// Gives a page back, as `madvise(MADV_DONTNEED)` does: it reads as zeros from now on.
+    public func discard(_ page: PageAddress) {
+        let place = place(of: page)
+        if case .absent = holding(place.page, of: place.space) { return }
+        set(place.page, of: place.space, to: .absent, changed: true)
+    }
+
+    private func place(of page: PageAddress) -> (space: AddressSpaceID, page: UInt64) {
+        guard let place = locate(page) else {
+            preconditionFailure("page \(page.index) of area \(page.area.rawValue) is not mapped")
+        }
+        return place
+    }
+
+    private func drop(_ pages: Range<UInt64>, of space: AddressSpaceID) {
+        guard let table = spaces[space] else { return }
+        for number in table.chunkNumbers(covering: pages) {
+            for page in number * 64..<number * 64 + 64 where pages.contains(page) {
+                set(page, of: space, to: .absent, changed: false)
+                spaces[space]?.edit(number) { $0.known &= ~(1 << (page % 64)) }
+            }
+        }
+    }
+}

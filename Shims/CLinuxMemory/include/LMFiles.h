@@ -1,0 +1,90 @@
+#ifndef SAMEPAGE_LM_FILES_H
+#define SAMEPAGE_LM_FILES_H
+
+#include "LMSystemCall.h"
+
+enum {
+    LM_O_RDONLY = 0,
+    LM_O_RDWR = 2,
+    LM_O_NONBLOCK = 0x800,
+    LM_O_CLOEXEC = 0x80000,
+};
+
+/// Opens a path (of this process's root), close-on-exec.
+static inline int lm_open(const char *path, int flags) {
+    return (int)lm_system_call(SYS_openat, -100, (long)path, flags | LM_O_CLOEXEC, 0, 0, 0);
+}
+
+static inline int lm_close(int descriptor) { return (int)lm_system_call(SYS_close, descriptor, 0, 0, 0, 0, 0); }
+
+enum { LM_CLOSE_RANGE_UNSHARE = 2 };
+
+/// close_range: with ``LM_CLOSE_RANGE_UNSHARE`` the calling thread gets a descriptor table of its own first.
+static inline int lm_close_range(unsigned first, unsigned last, unsigned flags) {
+    return (int)lm_system_call(SYS_close_range, first, last, flags, 0, 0, 0);
+}
+
+static inline long lm_read(int descriptor, void *buffer, size_t size) {
+    return lm_system_call(SYS_read, descriptor, (long)buffer, (long)size, 0, 0, 0);
+}
+
+static inline long lm_pread(int descriptor, void *buffer, size_t size, int64_t offset) {
+    return lm_system_call(SYS_pread64, descriptor, (long)buffer, (long)size, (long)offset, 0, 0);
+}
+
+static inline long lm_pwrite(int descriptor, const void *buffer, size_t size, int64_t offset) {
+    return lm_system_call(SYS_pwrite64, descriptor, (long)buffer, (long)size, (long)offset, 0, 0);
+}
+
+/// One piece of a vector of bytes (struct iovec).
+struct lm_piece {
+    const void *base;
+    size_t size;
+};
+
+static inline long lm_pwritev(int descriptor, const struct lm_piece *pieces, int count, int64_t offset) {
+    return lm_system_call(SYS_pwritev, descriptor, (long)pieces, count, (long)offset, 0, 0);
+}
+
+static inline int lm_ftruncate(int descriptor, int64_t size) {
+    return (int)lm_system_call(SYS_ftruncate, descriptor, (long)size, 0, 0, 0, 0);
+}
+
+enum {
+    LM_FALLOC_KEEP_SIZE = 1,
+    LM_FALLOC_PUNCH_HOLE = 2,
+};
+
+static inline int lm_fallocate(int descriptor, int mode, int64_t offset, int64_t size) {
+    return (int)lm_system_call(SYS_fallocate, descriptor, mode, (long)offset, (long)size, 0, 0);
+}
+
+enum {
+    LM_MFD_CLOEXEC = 1,
+    LM_MFD_ALLOW_SEALING = 2,
+    LM_MFD_NOEXEC_SEAL = 8,
+};
+
+static inline int lm_memfd_create(const char *name, unsigned flags) {
+    return (int)lm_system_call(SYS_memfd_create, (long)name, flags, 0, 0, 0, 0);
+}
+
+enum {
+    LM_SEAL_SEAL = 1,
+    LM_SEAL_SHRINK = 2,
+    LM_SEAL_GROW = 4,
+    LM_SEAL_WRITE = 8,
+    LM_SEAL_FUTURE_WRITE = 16,
+};
+
+/// fcntl(F_ADD_SEALS).
+static inline int lm_add_seals(int descriptor, int seals) {
+    return (int)lm_system_call(SYS_fcntl, descriptor, 1033, seals, 0, 0, 0);
+}
+
+/// fcntl(F_GET_SEALS).
+static inline int lm_get_seals(int descriptor) {
+    return (int)lm_system_call(SYS_fcntl, descriptor, 1034, 0, 0, 0, 0);
+}
+
+#endif
