@@ -41,8 +41,8 @@ let parts: [Part] = [
     Part(
         name: "Assembly", kind: .module, path: "Modules/Assembly",
         needs: [
-            "Merger", "FrontEnd", "XXHashChecksum", "JHash2Checksum", "RedBlackTree", "HashTableIndex", "FixedPolicy",
-            "InProcess", "TerminalView",
+            "PageChecksum", "PageTree", "ScanPolicy", "Merger", "FrontEnd", "XXHashChecksum", "JHash2Checksum",
+            "RedBlackTree", "HashTableIndex", "FixedPolicy", "InProcess", "TerminalView",
         ]),
     // Plug-ins
     Part(name: "XXHashChecksum", kind: .plugin, path: "Plugins/Checksums/XXHash", needs: ["PageChecksum", "CXXHash"]),
@@ -60,7 +60,7 @@ let parts: [Part] = [
     Part(name: "Remap", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Remap", needs: ["CLinuxMemory"]),
     Part(
         name: "InProcess", kind: .plugin, path: "Plugins/Memories/LinuxMemory/InProcess",
-        needs: ["Remap", "CLinuxMemory", "PageMemory", "PageChecksum", "Merger"]),
+        needs: ["Remap", "CLinuxMemory", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy", "Merger"]),
     Part(name: "TerminalView", kind: .plugin, path: "Plugins/FrontEnds/TerminalView", needs: ["FrontEnd", "Merger"]),
     // C header shims
     Part(name: "CLinuxMemory", kind: .shim, path: "Shims/CLinuxMemory"),
@@ -69,6 +69,12 @@ let parts: [Part] = [
         name: "samepage", kind: .tool, path: "Tools/samepage",
         needs: ["Assembly", "InProcess", "Merger", argumentParser]),
     // Tests
+    Part(
+        name: "StrategyTests", kind: .test, path: "Tests/StrategyTests",
+        needs: [
+            "Conformance", "PageChecksum", "PageTree", "ScanPolicy", "XXHashChecksum", "JHash2Checksum", "RedBlackTree",
+            "HashTableIndex", "FixedPolicy",
+        ]),
     Part(name: "RemapTests", kind: .test, path: "Tests/RemapTests", needs: ["Remap", "CLinuxMemory"]),
 ]
 
@@ -81,6 +87,11 @@ let package = Package(
         case .shim, .test, .testTool: nil
         }
     },
+    traits: [
+        .trait(
+            name: "Mutants",
+            description: "For tests only: lets the torture take out one safety of the merge, to see that it is missed.")
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],

@@ -60,4 +60,7 @@ public struct AreaCensus: Sendable, Hashable {
     public var refused = 0
     /// All others that exist.
     public var unmerged = 0
+
+    /// Takes zeros.
+    public init() {}
 }

@@ -15,8 +15,8 @@ struct FrameStore {
     /// The frames that live.
     private(set) var records: [Frame: Record] = [:]
     private var nextNumber: UInt32 = 0
-    private var freeNumbers: [UInt32: [Frame]] = [:]
-    private var reusesNumbers: Bool
+    private var freeNumbers: [Frame] = []
+    private let reusesNumbers: Bool
 
     /// A store without frames. `reusesNumbers` says whether numbers of frames that were freed come again.
     init(reusesNumbers: Bool) {
@@ -26,7 +26,7 @@ struct FrameStore {
     /// A row of `count` new frames with the same content. O(count)
     mutating func makeRow(of bytes: PageBytes, count: UInt32) -> FrameRow {
         let first: Frame
-        if let free = freeNumbers[count]?.popLast() {
+        if count == 1, let free = freeNumbers.popLast() {
             first = free
         } else {
             first = Frame(rawValue: nextNumber)
@@ -58,6 +58,6 @@ struct FrameStore {
     private mutating func freeIfUnused(_ frame: Frame) {
         guard let record = records[frame], record.isReleased, record.mappers == 0 else { return }
         records[frame] = nil
-        if reusesNumbers { freeNumbers[1, default: []].append(frame) }
+        if reusesNumbers { freeNumbers.append(frame) }
     }
 }

@@ -29,15 +29,33 @@ struct PageChunk {
     /// Pages that existed when they were last observed, or that were merged since.
     var known: UInt64 = 0
 
-    /// The pages that exist, one bit for each. O(64)
-    var existing: UInt64 {
-        holdings.indices.reduce(0) { holdings[$1].exists ? $0 | 1 << UInt64($1) : $0 }
-    }
-
     /// Whether nothing is left to be kept. O(64)
     var isEmpty: Bool {
-        changed == 0 && known == 0
-            && holdings.allSatisfy { if case .absent = $0 { true } else { false } }
+        changed == 0 && known == 0 && holdings.allSatisfy { if case .absent = $0 { true } else { false } }
+    }
+
+    /// What an observation tells of a page, `nil` for nothing; it counts as observed from then on. O(1)
+    mutating func observe(_ offset: Int, tracksChanges: Bool) -> ObservedRun.State? {
+        let bit: UInt64 = 1 << UInt64(offset)
+        let hasChanged = changed & bit != 0
+        let wasKnown = known & bit != 0
+        changed &= ~bit
+        switch holdings[offset] {
+        case .own:
+            known |= bit
+            return hasChanged || !tracksChanges ? .changed : nil
+        case .shared:
+            known |= bit
+            return hasChanged ? .changed : nil
+        case .absent, .zeros:
+            known &= ~bit
+            return wasKnown || !tracksChanges ? .absent : nil
+        }
+    }
+
+    /// Lets the next observation report what exists. O(64)
+    mutating func forgetObservations(_ offsets: Range<UInt64>) {
+        for offset in offsets where holdings[Int(offset)].exists { changed |= 1 << offset }
     }
 }
 
@@ -61,15 +79,18 @@ struct PageTable {
         chunks[page / 64] = chunk
     }
 
-    /// Edits a chunk, and drops it when it has become empty. Does nothing where there is none.
-    mutating func edit(_ number: UInt64, _ body: (inout PageChunk) -> Void) {
-        guard var chunk = chunks.removeValue(forKey: number) else { return }
-        body(&chunk)
-        if !chunk.isEmpty { chunks[number] = chunk }
+    /// Edits the chunks that hold pages of a range, ascending, and drops those that have become empty.
+    mutating func edit(_ pages: Range<UInt64>, _ body: (inout PageChunk, _ number: UInt64, Range<UInt64>) -> Void) {
+        for number in chunkNumbers(covering: pages) {
+            guard var chunk = chunks.removeValue(forKey: number) else { continue }
+            let inside = pages.clamped(to: number * 64..<number * 64 + 64)
+            body(&chunk, number, inside.lowerBound - number * 64..<inside.upperBound - number * 64)
+            if !chunk.isEmpty { chunks[number] = chunk }
+        }
     }
 
     /// The numbers of the chunks that hold pages of a range, ascending. O(smaller of the range and the table)
-    func chunkNumbers(covering pages: Range<UInt64>) -> [UInt64] {
+    private func chunkNumbers(covering pages: Range<UInt64>) -> [UInt64] {
         guard !pages.isEmpty else { return [] }
         let range = pages.lowerBound / 64...(pages.upperBound - 1) / 64
         return range.count < chunks.count
@@ -77,11 +98,11 @@ struct PageTable {
             : chunks.keys.filter(range.contains).sorted()
     }
 
-    /// Calls `body` with every page that maps a frame, in no particular order. O(pages)
-    func forEachShared(_ body: (UInt64, Frame) -> Void) {
-        for (number, chunk) in chunks {
-            for (offset, holding) in chunk.holdings.enumerated() {
-                if case .shared(let frame) = holding { body(number * 64 + UInt64(offset), frame) }
+    /// Every page that is not absent and what it holds, in no particular order. O(pages)
+    var pages: [(page: UInt64, holding: PageHolding)] {
+        chunks.flatMap { number, chunk in
+            chunk.holdings.enumerated().compactMap { offset, holding in
+                if case .absent = holding { nil } else { (number * 64 + UInt64(offset), holding) }
             }
         }
     }

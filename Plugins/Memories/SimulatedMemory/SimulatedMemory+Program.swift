@@ -16,6 +16,7 @@ extension SimulatedMemory {
             precondition(!pages.overlaps(others), "area \(area.id.rawValue) overlaps area \(other.id.rawValue)")
         }
         areas[area.id] = area
+        forgetObservations(of: area.id)
     }
 
     /// Forgets an area and leaves its pages as they are, merged ones merged. O(1)
@@ -80,12 +81,11 @@ extension SimulatedMemory {
     }
 
     private func drop(_ pages: Range<UInt64>, of space: AddressSpaceID) {
-        guard let table = spaces[space] else { return }
-        for number in table.chunkNumbers(covering: pages) {
-            for page in number * 64..<number * 64 + 64 where pages.contains(page) {
-                set(page, of: space, to: .absent, changed: false)
-                spaces[space]?.edit(number) { $0.known &= ~(1 << (page % 64)) }
-            }
+        for (page, _) in spaces[space]?.pages ?? [] where pages.contains(page) {
+            set(page, of: space, to: .absent, changed: false)
+        }
+        spaces[space]?.edit(pages) { chunk, _, offsets in
+            for offset in offsets { chunk.known &= ~(1 << offset) }
         }
     }
 }

@@ -7,8 +7,8 @@ public import ScanPolicy
 ///
 /// Source: the control files of the same names, Linux `Documentation/admin-guide/mm/ksm.rst`.
 @frozen
-public struct FixedPolicy: ScanPolicy {
-    /// 32768 pages (128 MiB of 4 KiB pages) in each wake-up: with the default sleep, 1.3 GiB in a second.
+public struct FixedPolicy: ScanPolicy, Hashable {
+    /// 32768 pages (128 MiB of 4 KiB pages) in each wake-up: with the default sleep, at most 1.25 GiB in a second.
     public static let defaultPagesToScan: UInt32 = 32768
     /// 100 milliseconds between wake-ups.
     public static let defaultSleepMillisecs: UInt32 = 100

@@ -19,11 +19,20 @@ extension HashTable {
     ) -> SearchResult {
         end = nil
         if slots.isEmpty { grow(in: digests) }
-        let slots = self.slots.span
+        var place: Int?
+        let result = HashTable.search(digest, slots.span, seed: seed, digests, end: &place, compare: compare)
+        end = place
+        return result
+    }
+
+    private static func search(
+        _ digest: PageDigest, _ slots: Span<UInt32>, seed: UInt64, _ digests: Span<PageDigest>, end: inout Int?,
+        compare: (UInt32) -> PageOrder
+    ) -> SearchResult {
         let mask = slots.count &- 1
-        var slot = HashTable.home(of: digest, seed: seed, mask: mask)
+        var slot = home(of: digest, seed: seed, mask: mask)
         var gone: UInt32?
-        while slots[slot] != HashTable.none {
+        while slots[slot] != none {
             let element = slots[slot]
             if digests[Int(element)] == digest {
                 let order = compare(element)
@@ -50,6 +59,7 @@ extension HashTable {
         end = nil
         if (count + 1) * 4 > slots.count * 3 {
             grow(in: digests)
+            let seed = self.seed
             var span = slots.mutableSpan
             HashTable.place(element, in: &span, seed: seed, digests)
         } else {
@@ -70,6 +80,8 @@ extension HashTable {
     public mutating func remove(_ element: UInt32, in digests: Span<PageDigest>) {
         precondition(count > 0, "element \(element) is not in the table")
         end = nil
+        count &-= 1
+        let seed = self.seed
         var slots = self.slots.mutableSpan
         let mask = slots.count &- 1
         var gap = HashTable.home(of: digests[Int(element)], seed: seed, mask: mask)
@@ -90,6 +102,5 @@ extension HashTable {
             }
         }
         slots[gap] = HashTable.none
-        count &-= 1
     }
 }

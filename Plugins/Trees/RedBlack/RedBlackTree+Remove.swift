@@ -7,7 +7,7 @@ extension RedBlackTree {
     ///   - element: An element of the tree.
     ///   - digests: Not used: the links of the element say where it stands.
     /// - Precondition: The element is in the tree.
-    /// - Complexity: O(log n), amortized O(1), without comparisons.
+    /// - Complexity: O(log n), without comparisons.
     ///
     /// Source: CLRS 13.4, `RB-delete`.
     public mutating func remove(_ element: UInt32, in digests: Span<PageDigest>) {

@@ -19,18 +19,25 @@ extension RedBlackTree {
     public mutating func search(
         _ digest: PageDigest, in digests: Span<PageDigest>, compare: (UInt32) -> PageOrder
     ) -> SearchResult {
-        end = nil
-        return switch order {
-        case .content: searchByContent(compare: compare)
-        case .digestThenContent: searchByDigest(digest, in: digests, compare: compare)
-        }
+        var place: End?
+        let result =
+            switch order {
+            case .content:
+                RedBlackTree.search(nodes.span, from: root, end: &place, compare: compare)
+            case .digestThenContent:
+                RedBlackTree.search(digest, nodes.span, from: root, digests, end: &place, compare: compare)
+            }
+        end = place
+        return result
     }
 
-    private mutating func searchByContent(compare: (UInt32) -> PageOrder) -> SearchResult {
-        let nodes = self.nodes.span
-        var place = End(parent: RedBlackTree.none, isLeft: false)
+    /// Goes down by content.
+    private static func search(
+        _ nodes: Span<Node>, from root: UInt32, end: inout End?, compare: (UInt32) -> PageOrder
+    ) -> SearchResult {
+        var place = End(parent: none, isLeft: false)
         var element = root
-        while element != RedBlackTree.none {
+        while element != none {
             let order = compare(element)
             switch order {
             case .same: return .found(element)
@@ -44,34 +51,35 @@ extension RedBlackTree {
         return .absent
     }
 
-    private mutating func searchByDigest(
-        _ digest: PageDigest, in digests: Span<PageDigest>, compare: (UInt32) -> PageOrder
+    /// Goes down by digest and by content among equal ones, then looks at the equal ones left aside.
+    private static func search(
+        _ digest: PageDigest, _ nodes: Span<Node>, from root: UInt32, _ digests: Span<PageDigest>, end: inout End?,
+        compare: (UInt32) -> PageOrder
     ) -> SearchResult {
-        let nodes = self.nodes.span
-        var place = End(parent: RedBlackTree.none, isLeft: false)
-        var top = RedBlackTree.none
-        var gone = RedBlackTree.none
+        var place = End(parent: none, isLeft: false)
+        var top = none
+        var gone = none
         var element = root
-        while element != RedBlackTree.none {
+        while element != none {
             let other = digests[Int(element)]
             if digest == other {
-                if top == RedBlackTree.none { top = element }
+                if top == none { top = element }
                 let order = compare(element)
                 if order == .same { return .found(element) }
-                if order == .gone, gone == RedBlackTree.none { gone = element }
+                if order == .gone, gone == none { gone = element }
                 place = End(parent: element, isLeft: order != .after)
             } else {
                 place = End(parent: element, isLeft: digest < other)
             }
             element = place.isLeft ? nodes[Int(element)].left : nodes[Int(element)].right
         }
-        if top != RedBlackTree.none {
-            switch RedBlackTree.twins(of: digest, beside: place, upTo: top, nodes, digests, compare: compare) {
+        if top != none {
+            switch twins(of: digest, beside: place, upTo: top, nodes, digests, compare: compare) {
             case .found(let element): return .found(element)
-            case .gone(let element): return .gone(gone == RedBlackTree.none ? element : gone)
+            case .gone(let element): return .gone(gone == none ? element : gone)
             case .absent: break
             }
-            if gone != RedBlackTree.none { return .gone(gone) }
+            if gone != none { return .gone(gone) }
         }
         end = place
         return .absent

@@ -1,5 +1,3 @@
-public import PageChecksum
-
 extension RedBlackTree {
     /// Calls `body` with every element, in the order of the tree.
     ///

@@ -14,5 +14,7 @@
 #include "LMUserfault.h"
 #include "LMPagemap.h"
 #include "LMBytes.h"
+#include "LMStatus.h"
+#include "LMThread.h"
 
 #endif

@@ -2,6 +2,10 @@
 #define SAMEPAGE_LM_MEMORY_H
 
 #include "LMSystemCall.h"
+#include <sys/auxv.h>
+
+/// Bytes in a page, as the kernel told the program at its start.
+static inline size_t lm_page_size(void) { return getauxval(AT_PAGESZ); }
 
 enum {
     LM_PROT_NONE = 0,

@@ -64,18 +64,4 @@ static inline int lm_ioctl(int descriptor, uint32_t request, const void *argumen
 /// Lets others run.
 static inline void lm_yield(void) { lm_system_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0); }
 
-/// Clocks for ``lm_clock``.
-enum {
-    LM_CLOCK_MONOTONIC = 1,
-    LM_CLOCK_PROCESS_CPU = 2,
-    LM_CLOCK_THREAD_CPU = 3,
-};
-
-/// Nanoseconds on a clock.
-static inline int64_t lm_clock(int clock) {
-    int64_t time[2] = {0, 0};
-    lm_system_call(SYS_clock_gettime, clock, (long)time, 0, 0, 0, 0);
-    return time[0] * 1000000000 + time[1];
-}
-
 #endif

@@ -1,0 +1,4 @@
+public import FrontEnd
+public import InProcess
+
+extension InProcessMerger: MergerControl {}

@@ -1,0 +1,75 @@
+import PageMemory
+import Remap
+
+extension InProcessMemory: PageObserver {
+    var tracksChanges: Bool { true }
+
+    func observe(
+        _ area: AreaID, pages: Range<UInt32>, into runs: inout [ObservedRun]
+    ) throws(PageMemoryError) {
+        runs.removeAll(keepingCapacity: true)
+        guard let region = regions[area] else { throw .noSuchArea(area) }
+        let range = pages.clamped(to: 0..<region.pageCount)
+        reportDiscarded(region, range, into: &runs)
+        let absentRuns = runs.count
+        var next = range.lowerBound
+        while next < range.upperBound {
+            // SAFETY: the pages belong to the region, and the buffer has the capacity given.
+            let base = unsafe region.address(of: next, pageSize: pageSize)
+            let found = unsafe remapper?.tracker.scan(
+                base, pageCount: Int(range.upperBound - next), into: scratch.runs, capacity: Scratch.runCapacity)
+            guard let answer = found else { throw .noSuchArea(area) }
+            statistics.pagemapScans += UInt64(answer.systemCalls)
+            for place in 0..<answer.runs { unsafe append(scratch.runs[place], of: region, to: &runs) }
+            next += UInt32(answer.pagesDone)
+            if answer.error != 0 {
+                // What was reported so far is armed and must be looked at; the rest is looked at next time.
+                if runs.isEmpty { throw .system(call: "PAGEMAP_SCAN", code: answer.error) }
+                break
+            }
+        }
+        if absentRuns > 0 { runs.sort { $0.start < $1.start } }
+    }
+
+    /// Discards are told by the region, not seen: an armed hole would cost page tables.
+    private func reportDiscarded(_ region: RegionRecord, _ range: Range<UInt32>, into runs: inout [ObservedRun]) {
+        guard !region.discarded.isEmpty else { return }
+        var rest: [Range<UInt32>] = []
+        for discarded in region.discarded {
+            let inside = discarded.clamped(to: range)
+            if !inside.isEmpty {
+                runs.append(ObservedRun(start: inside.lowerBound, count: UInt32(inside.count), state: .absent))
+            }
+            if discarded.lowerBound < range.lowerBound {
+                rest.append(discarded.lowerBound..<min(discarded.upperBound, range.lowerBound))
+            }
+            if discarded.upperBound > range.upperBound {
+                rest.append(max(discarded.lowerBound, range.upperBound)..<discarded.upperBound)
+            }
+        }
+        region.discarded = rest
+    }
+
+    /// Translates what the kernel says of neighbouring pages.
+    private func append(_ run: TrackedRun, of region: RegionRecord, to runs: inout [ObservedRun]) {
+        guard run.isPresent, !run.isKernelZero else { return }
+        let base = unsafe UInt64(UInt(bitPattern: region.base))
+        let start = UInt32((run.start - base) / UInt64(pageSize))
+        let end = UInt32((run.end - base) / UInt64(pageSize))
+        // A page of a file is still its frame: only read, or just merged.
+        guard !run.isFile else { return }
+        if let last = runs.last, last.state == .changed, last.start + last.count == start {
+            runs[runs.count - 1].count += end - start
+        } else {
+            runs.append(ObservedRun(start: start, count: end - start, state: .changed))
+        }
+    }
+
+    func forgetObservations(of area: AreaID) {
+        guard let region = regions[area] else { return }
+        // Registered anew, every page counts as written.
+        // SAFETY: the region's memory is registered with the tracker.
+        try? unsafe remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
+        try? unsafe remapper?.tracker.track(region.base, pageCount: Int(region.pageCount))
+    }
+}

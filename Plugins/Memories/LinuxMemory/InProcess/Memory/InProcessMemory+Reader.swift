@@ -1,0 +1,38 @@
+import CLinuxMemory
+import PageChecksum
+import PageMemory
+import PageTree
+
+extension InProcessMemory: PageReader {
+    func takeChecksums(
+        of pages: [PageAddress], with checksum: any PageChecksum, into digests: inout [PageDigest?]
+    ) {
+        digests.removeAll(keepingCapacity: true)
+        digests.reserveCapacity(pages.count)
+        for page in pages {
+            guard let pointer = unsafe pointer(to: page) else {
+                digests.append(nil)
+                continue
+            }
+            // SAFETY: registered memory stays mapped while it is registered. The program may write to it at the same
+            // time; the digest is a hint, and a write is noticed by the next observation.
+            digests.append(checksum.digest(of: unsafe RawSpan(_unsafeStart: pointer, byteCount: pageSize)))
+        }
+        statistics.bytesRead += UInt64(pages.count * pageSize)
+    }
+
+    func compare(_ first: PageContent, _ second: PageContent) -> PageOrder {
+        guard let left = unsafe pointer(to: first), let right = unsafe pointer(to: second) else { return .gone }
+        statistics.bytesRead += UInt64(2 * pageSize)
+        // SAFETY: both are mapped pages; what the program writes meanwhile is found out by the merge itself.
+        let order = unsafe lm_compare(left, right, pageSize)
+        return order == 0 ? .same : order < 0 ? .before : .after
+    }
+
+    private func pointer(to content: PageContent) -> UnsafeMutableRawPointer? {
+        switch content {
+        case .page(let page): unsafe pointer(to: page)
+        case .frame(let frame): unsafe store.bytes(of: frame)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import PageMemory
+import Remap
+
+extension InProcessMemory {
+    /// Pages of a window that are not merged are write-protected for nothing, and need a new checksum afterwards: a window
+    /// ends where more than so many of them come together.
+    private static let widestGap: UInt32 = 8
+
+    /// The end of the window that starts at a piece of work: neighbouring pages of one region, at most 512 wide.
+    func endOfWindow(from start: Int) -> Int {
+        let first = scratch.work[start].page
+        var end = start + 1
+        while end < scratch.work.count {
+            let page = scratch.work[end].page
+            guard page.area == first.area, page.index - first.index < UInt32(Remapper.windowCapacity),
+                page.index - scratch.work[end - 1].page.index <= InProcessMemory.widestGap
+            else { break }
+            end += 1
+        }
+        return end
+    }
+
+    /// Merges the pages of one window, in as far as the map entries left permit.
+    func mergeWindow(_ range: Range<Int>, into outcome: inout MergeOutcome) {
+        let area = scratch.work[range.lowerBound].page.area
+        guard let region = regions[area], remapper != nil else {
+            for place in range { outcome.sites[scratch.work[place].site] = .gone }
+            return
+        }
+        let pinSign = settings.rewrittenPages == .leave ? "the setting says so" : currentPinSign()
+        statistics.rewrittenPagesLeft = pinSign
+        remapper!.mergesRewritten = pinSign == nil
+        let base = scratch.work[range.lowerBound].page.index
+        var count = 0
+        for run in runs(in: range, of: region) {
+            let length = run.count
+            let needsEntry = scratch.work[run.lowerBound].frame != nil
+            if needsEntry, length < budget.shortestRun ?? Int.max {
+                for place in run { outcome.sites[scratch.work[place].site] = .mapLimit }
+                continue
+            }
+            for place in run {
+                // SAFETY: a window has at most as many pages as the buffer has room for.
+                unsafe scratch.pages[count] = describe(scratch.work[place], from: base, in: region)
+                count += 1
+            }
+        }
+        guard count > 0 else { return }
+        let lastIndex = unsafe Int(scratch.pages[count - 1].index)
+        let span = base..<(base + UInt32(lastIndex) + 1)
+        let before = region.boundaries(around: span)
+        // SAFETY: the window lies in the region, which stays mapped while it is registered.
+        let report = unsafe remapAway(region.address(of: base, pageSize: pageSize), lastIndex + 1, count)
+        settle(range, count, base, region, into: &outcome)
+        budget.add(region.boundaries(around: span) - before)
+        record(report)
+        if report.trackingLost { retrack(region, span) }
+    }
+
+    private func remapAway(_ base: UnsafeMutableRawPointer, _ pageCount: Int, _ count: Int) -> RemapReport {
+        ForkGuard.holdingOffForks {
+            // SAFETY: see above; the buffer holds `count` pages, ascending.
+            unsafe remapper!.merge(window: base, pageCount: pageCount, pages: scratch.pages, count: count)
+        }
+    }
+
+    /// Runs of neighbouring pages that map neighbouring frames, or are all zeros.
+    private func runs(in range: Range<Int>, of region: RegionRecord) -> [Range<Int>] {
+        var runs: [Range<Int>] = []
+        var start = range.lowerBound
+        for place in range.dropFirst() {
+            let (left, right) = (scratch.work[place - 1], scratch.work[place])
+            let joins =
+                right.page.index == left.page.index + 1
+                && right.frame?.rawValue == left.frame.map { $0.rawValue + 1 }
+            if !joins {
+                runs.append(start..<place)
+                start = place
+            }
+        }
+        runs.append(start..<range.upperBound)
+        return runs
+    }
+
+    private func describe(_ work: SiteWork, from base: UInt32, in region: RegionRecord) -> RemapPage {
+        let present = region.frame(at: work.page.index)
+        let index = work.page.index - base
+        guard let frame = work.frame else {
+            return unsafe RemapPage(
+                index: index, kind: present == nil ? .zeros : .rewrittenZeros, advice: region.advice)
+        }
+        let (descriptor, offset) = store.location(of: frame)
+        return unsafe RemapPage(
+            index: index, kind: present == nil ? .frame : .rewritten, frame: store.bytes(of: frame),
+            segment: descriptor, fileOffset: UInt64(offset), advice: region.advice, liesOverFrame: present == frame)
+    }
+
+    /// Takes over what became of each page of a window.
+    private func settle(
+        _ range: Range<Int>, _ count: Int, _ base: UInt32, _ region: RegionRecord, into outcome: inout MergeOutcome
+    ) {
+        var next = 0
+        for place in range where next < count {
+            let work = scratch.work[place]
+            // SAFETY: `next` is below the number of pages handed to the merge.
+            guard unsafe base + scratch.pages[next].index == work.page.index else { continue }
+            let result = unsafe scratch.pages[next].outcome
+            next += 1
+            outcome.sites[work.site] = SiteOutcome(result)
+            if result == .merged { region.setFrame(work.frame, at: work.page.index) }
+        }
+    }
+
+    /// Adds the numbers of a report to the statistics.
+    func record(_ report: RemapReport) {
+        statistics.windows += 1
+        statistics.systemCalls += UInt64(report.systemCalls)
+        statistics.bytesRead += report.bytesCompared
+        statistics.writesWaited += UInt64(report.blockedWrites)
+        statistics.readsWaited += UInt64(report.blockedReads)
+        statistics.pagesMovedBack += UInt64(report.movedBack)
+        statistics.repairedMoves += UInt64(report.repairs)
+        statistics.pagesLost += UInt64(report.lost)
+    }
+
+    /// Resumes tracking where a merge could not.
+    func retrack(_ region: RegionRecord, _ pages: Range<UInt32>) {
+        // SAFETY: the pages belong to the region.
+        let base = unsafe region.address(of: pages.lowerBound, pageSize: pageSize)
+        try? unsafe remapper?.tracker.track(base, pageCount: pages.count)
+    }
+}
+
+extension SiteOutcome {
+    /// What the merger needs to know of what became of a page.
+    init(_ outcome: RemapOutcome) {
+        self =
+            switch outcome {
+            case .merged: .merged
+            case .changed, .pending: .changed
+            case .gone: .gone
+            case .busy: .busy
+            case .mapLimit: .mapLimit
+            case .outOfMemory: .outOfMemory
+            case .failed: .unsupported
+            case .rewritten: .merged
+            }
+    }
+}

@@ -1,0 +1,94 @@
+import CLinuxMemory
+import PageChecksum
+import PageMemory
+import Remap
+
+/// The memory of this process, with its three jobs; confined to the merging thread.
+///
+/// Pages are read in place. Regions leave before their memory goes, so what is registered can be read.
+final class InProcessMemory {
+    let pageSize: Int
+    let checksum: any PageChecksum
+    let features: RemapFeatures
+    var settings: InProcessSettings
+    var store: FrameStore
+    /// `nil` where the kernel does not permit merging.
+    var remapper: Remapper?
+    var budget: MapBudget
+    var statistics = MemoryStatistics()
+    let scratch = Scratch()
+    var regions: [AreaID: RegionRecord] = [:]
+    private var pinSign: String?
+    private var pinSignAge: UInt64 = 0
+
+    /// Opens the memory on the calling thread, which must be the only one to use it.
+    init(checksum: any PageChecksum, settings: InProcessSettings) {
+        pageSize = lm_page_size()
+        self.checksum = checksum
+        self.settings = settings
+        features = RemapFeatures.probe()
+        store = FrameStore(pageSize: pageSize)
+        budget = MapBudget(percent: settings.vmaBudgetPercent)
+        remapper = features.canMerge ? try? Remapper(pageSize: pageSize) : nil
+        #if Mutants
+            remapper?.mutants = RemapMutants(rawValue: settings.mutants)
+        #endif
+    }
+
+    /// One line: what is missing for merging, and what follows; `nil` when nothing is.
+    var limitation: String? {
+        if let missing = features.missing { return "merging is off, memory stays as it is: \(missing)" }
+        if remapper == nil { return "merging is off, memory stays as it is: no memory or descriptors left at start" }
+        return nil
+    }
+
+    /// The address of a page; `nil` when its area is gone.
+    func pointer(to page: PageAddress) -> UnsafeMutableRawPointer? {
+        guard let region = regions[page.area], page.index < region.pageCount else { return nil }
+        return unsafe region.address(of: page.index, pageSize: pageSize)
+    }
+
+    /// A sign of pinned I/O in the process, looked for at most once a second.
+    func currentPinSign() -> String? {
+        let now = lm_monotonic_nanoseconds()
+        if pinSignAge == 0 || now - pinSignAge > 1_000_000_000 {
+            pinSign = PinSources.sign()
+            pinSignAge = now
+        }
+        return pinSign
+    }
+}
+
+/// Buffers that the memory uses again and again.
+@safe
+final class Scratch {
+    /// Runs of one scan of the page map.
+    static let runCapacity = 4096
+    let runs: UnsafeMutablePointer<TrackedRun>
+    /// The pages of one window.
+    let pages: UnsafeMutablePointer<RemapPage>
+    var work: [SiteWork] = []
+
+    init() {
+        unsafe runs = .allocate(capacity: Scratch.runCapacity)
+        unsafe pages = .allocate(capacity: Remapper.windowCapacity)
+        // SAFETY: both blocks were just allocated with these capacities.
+        unsafe runs.initialize(repeating: TrackedRun(start: 0, end: 0, categories: 0), count: Scratch.runCapacity)
+        unsafe pages.initialize(repeating: RemapPage(index: 0, kind: .zeros), count: Remapper.windowCapacity)
+    }
+
+    deinit {
+        // SAFETY: allocated by init; both types are plain data.
+        unsafe runs.deallocate()
+        unsafe pages.deallocate()
+    }
+}
+
+/// A site of a plan on its way into a window.
+struct SiteWork {
+    var page: PageAddress
+    /// Its place in the plan.
+    var site: Int
+    /// The frame to map; `nil` for zeros.
+    var frame: Frame?
+}

@@ -1,0 +1,36 @@
+/// What merging in one process did and cost, counted since its start.
+public struct MemoryStatistics: Sendable, Hashable {
+    /// Calls of PAGEMAP_SCAN: the whole cost of observing idle memory.
+    public var pagemapScans: UInt64 = 0
+    /// All system calls made to merge, unmerge and discard.
+    public var systemCalls: UInt64 = 0
+    /// Bytes of registered memory that were read, for checksums and comparisons.
+    public var bytesRead: UInt64 = 0
+    /// Windows in which pages were merged.
+    public var windows: UInt64 = 0
+    /// Stores of the program that met a merge in flight and waited for it.
+    public var writesWaited: UInt64 = 0
+    /// Loads of the program that met a merge in flight and waited for it.
+    public var readsWaited: UInt64 = 0
+    /// Pages that were moved back because a write had reached them after the first comparison.
+    public var pagesMovedBack: UInt64 = 0
+    /// Moves that the kernel reported as failed and had done (a fault of Linux 6.18), found and repaired.
+    public var repairedMoves: UInt64 = 0
+    /// Pages whose content could not be put back; always 0 unless the program unmapped the memory meanwhile.
+    public var pagesLost: UInt64 = 0
+    /// Frames in use, and frames released that wait for the rest of their segment.
+    public var framesInUse = 0
+    /// Frames released that wait for the rest of their segment to be released too.
+    public var framesHeld = 0
+    /// Bytes that the kernel holds for frames, by its own account.
+    public var storedBytes = 0
+    /// Map entries of the process, as far as known, and the limit that merging keeps to.
+    public var mapEntries = 0
+    /// Map entries at which merging makes no more.
+    public var mapEntryLimit = 0
+    /// Why rewritten pages are left alone at the moment, `nil` if they are not.
+    public var rewrittenPagesLeft: String?
+
+    /// Takes zeros.
+    public init() {}
+}

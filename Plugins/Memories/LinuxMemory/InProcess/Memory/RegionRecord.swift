@@ -1,0 +1,86 @@
+import CLinuxMemory
+import PageMemory
+import Remap
+
+/// What the memory knows of one registered region.
+///
+/// The map table has one number for each page: 0 for anonymous memory, else the frame that the page lies over, plus 1.
+/// A page lies over a frame from its merge until it is unmerged or discarded, also while it has a copy of its own.
+@safe
+final class RegionRecord {
+    let base: UnsafeMutableRawPointer
+    let pageCount: UInt32
+    let advice: RemapAdvice
+    private let frames: UnsafeMutablePointer<UInt32>
+    /// Pages discarded since they were last observed.
+    var discarded: [Range<UInt32>] = []
+
+    /// Allocates the map table; `nil` when there is no memory.
+    init?(base: UnsafeMutableRawPointer, pageCount: UInt32, advice: RemapAdvice) {
+        let size = Int(pageCount) * 4
+        // SAFETY: a fresh mapping; pages of it that are never written cost nothing.
+        let address = lm_mmap(
+            0, size, Int32(LM_PROT_READ | LM_PROT_WRITE),
+            Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE), -1, 0)
+        guard lm_is_error(address) == 0, let table = unsafe UnsafeMutablePointer<UInt32>(bitPattern: address) else {
+            return nil
+        }
+        unsafe self.base = base
+        self.pageCount = pageCount
+        self.advice = advice
+        unsafe frames = table
+    }
+
+    deinit {
+        // SAFETY: the mapping made by init.
+        _ = unsafe lm_munmap(UInt(bitPattern: frames), Int(pageCount) * 4)
+    }
+
+    /// The frame that a page lies over.
+    func frame(at page: UInt32) -> Frame? {
+        // SAFETY: callers keep to the region's pages.
+        let entry = unsafe frames[Int(page)]
+        return entry == 0 ? nil : Frame(rawValue: entry - 1)
+    }
+
+    func setFrame(_ frame: Frame?, at page: UInt32) {
+        // SAFETY: callers keep to the region's pages.
+        unsafe frames[Int(page)] = frame.map { $0.rawValue + 1 } ?? 0
+    }
+
+    /// Takes over what another record knows of the pages that both have.
+    func copyFrames(from other: RegionRecord) {
+        for page in 0..<min(pageCount, other.pageCount) { setFrame(other.frame(at: page), at: page) }
+    }
+
+    /// Whether a page and the one after it are in different map entries, as far as merging made them.
+    private func isBoundary(after page: UInt32) -> Bool {
+        let (left, right) = unsafe (frames[Int(page)], frames[Int(page) + 1])
+        return right != (left == 0 ? 0 : left + 1)
+    }
+
+    /// The number of borders between map entries inside a range and at its two ends.
+    ///
+    /// - Complexity: O(n) in the pages of the range.
+    func boundaries(around pages: Range<UInt32>) -> Int {
+        var count = 0
+        let first = pages.lowerBound == 0 ? 0 : pages.lowerBound - 1
+        let last = min(pages.upperBound, pageCount - 1)
+        guard first < last else { return 0 }
+        for page in first..<last where isBoundary(after: page) { count += 1 }
+        return count
+    }
+
+    /// The first run of pages that lie over frames, in a range.
+    func mergedRun(in pages: Range<UInt32>) -> Range<UInt32>? {
+        guard let start = pages.first(where: { frame(at: $0) != nil }) else { return nil }
+        let end = (start..<pages.upperBound).first { frame(at: $0) == nil } ?? pages.upperBound
+        return start..<end
+    }
+
+    /// The address of a page.
+    func address(of page: UInt32, pageSize: Int) -> UnsafeMutableRawPointer {
+        // SAFETY: callers keep to the region's pages.
+        unsafe base + Int(page) * pageSize
+    }
+}

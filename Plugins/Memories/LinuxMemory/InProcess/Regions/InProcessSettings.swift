@@ -1,0 +1,56 @@
+public import Merger
+public import PageChecksum
+public import PageTree
+public import ScanPolicy
+
+/// What happens to pages that were merged, were written since, and are equal to a merged content again.
+///
+/// Such a page lies in a private file mapping, where the kernel offers no test for device I/O into pinned pages.
+public enum RewrittenPages: String, Sendable, Hashable, CaseIterable {
+    /// Merge them while the process shows no sign of pinned I/O (io_uring, AIO, direct I/O, pinned memory).
+    case mergeWithoutPins = "merge-without-pins"
+    /// Leave them as they are.
+    case leave
+}
+
+/// The settings of merging inside one process that do not belong to the merger.
+public struct InProcessSettings: Sendable, Hashable {
+    /// The share of vm.max_map_count that the process may use before merging stops making map entries, in percent, 1
+    /// to 90 (attribute `vma_budget_percent`).
+    public var vmaBudgetPercent: UInt32 = 50
+    /// What happens to rewritten pages of merged runs.
+    public var rewrittenPages = RewrittenPages.mergeWithoutPins
+    #if Mutants
+        /// Safety to take out, by raw value of `RemapMutants`: 1 write protection, 2 second compare, 4 page map rule.
+        public var mutants: UInt8 = 0
+    #endif
+
+    /// Takes the defaults.
+    public init() {}
+}
+
+/// The strategies that a merger is made of.
+public struct MergerParts: Sendable {
+    /// The checksum of pages.
+    public var checksum: any PageChecksum
+    /// An empty index for merged contents.
+    public var stableTree: any PageTree
+    /// An empty index for pages without a twin.
+    public var unstableTree: any PageTree
+    /// How much to scan, and when.
+    public var policy: any ScanPolicy
+    /// The merger's own settings.
+    public var configuration: MergerConfiguration
+
+    /// Names the parts.
+    public init(
+        checksum: any PageChecksum, stableTree: any PageTree, unstableTree: any PageTree, policy: any ScanPolicy,
+        configuration: MergerConfiguration = MergerConfiguration()
+    ) {
+        self.checksum = checksum
+        self.stableTree = stableTree
+        self.unstableTree = unstableTree
+        self.policy = policy
+        self.configuration = configuration
+    }
+}

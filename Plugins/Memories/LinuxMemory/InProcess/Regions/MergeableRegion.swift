@@ -1,0 +1,130 @@
+import CLinuxMemory
+import PageMemory
+import Remap
+import Synchronization
+
+/// Memory of this process that may be merged: equal pages of all regions of one merger share physical memory, until
+/// someone writes to them. Reading and writing need no call; a write to a merged page copies it, as after fork.
+///
+/// The memory must be discarded, resized and released through the region, not by madvise, mremap or munmap: the kernel
+/// would show the content of frames instead of zeros. mlock undoes merging silently. Memory handed to devices or
+/// io_uring (pinned) is left alone for as long as it is.
+public final class MergeableRegion: Sendable {
+    /// The merger that the region belongs to.
+    public let merger: InProcessMerger
+    let state: Mutex<RegionState>
+
+    struct RegionState {
+        var bytes: ByteRange
+        var area: AreaID
+        let isOwned: Bool
+        let advice: RemapAdvice
+        var isMergeable = true
+        var isReleased = false
+        /// Calls that use the bytes at the moment.
+        var users = 0
+    }
+
+    init(merger: InProcessMerger, bytes: ByteRange, isOwned: Bool, advice: RemapAdvice) throws(InProcessError) {
+        self.merger = merger
+        let area = AreaID(rawValue: merger.makeAreaNumber())
+        state = Mutex(RegionState(bytes: bytes, area: area, isOwned: isOwned, advice: advice))
+        try merger.perform { engine throws(InProcessError) in try engine.register(area, bytes, advice: advice) }
+    }
+
+    deinit {
+        // The last reference is gone, so nobody uses the bytes through the region.
+        try? release()
+    }
+
+    /// Allocates zeroed memory and registers it.
+    ///
+    /// - Parameters:
+    ///   - byteCount: More than 0; rounded up to whole pages.
+    ///   - merger: The merger to register it with.
+    /// - Throws: ``InProcessError``: `badRange`, `outOfResources`, `stopped`, `forked`.
+    public static func allocate(byteCount: Int, in merger: InProcessMerger) throws(InProcessError) -> MergeableRegion {
+        let pageSize = merger.pageSize
+        guard byteCount > 0, byteCount <= Int.max - pageSize else {
+            throw InProcessError(.badRange, "\(byteCount) bytes cannot be allocated: ask for at least 1 byte")
+        }
+        let size = (byteCount + pageSize - 1) / pageSize * pageSize
+        guard size / pageSize <= UInt32.max else {
+            throw InProcessError(.badRange, "\(byteCount) bytes are too many for one region: use several")
+        }
+        // SAFETY: a fresh mapping, which nobody else knows.
+        let address = lm_mmap(
+            0, size, Int32(LM_PROT_READ | LM_PROT_WRITE), Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS), -1, 0)
+        guard lm_is_error(address) == 0 else { throw .system("mmap", address) }
+        let bytes = ByteRange(address: UInt(bitPattern: address), byteCount: size)
+        do throws(InProcessError) {
+            return try MergeableRegion(merger: merger, bytes: bytes, isOwned: true, advice: [])
+        } catch {
+            _ = lm_munmap(bytes.address, size)
+            throw error
+        }
+    }
+
+    /// Registers memory that the program has mapped itself: private, anonymous, readable and writable, in whole pages.
+    ///
+    /// The program keeps owning it, and must release the region before it unmaps the memory. Never adopt memory of malloc
+    /// or of the stack.
+    ///
+    /// - Throws: ``InProcessError``: `badRange` for addresses or lengths that are not whole pages, `unmergeable` with
+    ///   the reason for memory that cannot merge, `alreadyRegistered`, `outOfResources`, `stopped`, `forked`.
+    @unsafe
+    public static func adopt(
+        _ buffer: UnsafeMutableRawBufferPointer, in merger: InProcessMerger
+    ) throws(InProcessError) -> MergeableRegion {
+        let address = UInt(bitPattern: buffer.baseAddress)
+        let pageSize = UInt(merger.pageSize)
+        guard buffer.count > 0, address != 0, address % pageSize == 0, UInt(buffer.count) % pageSize == 0 else {
+            throw InProcessError(
+                .badRange, "memory to merge must start at a page and be whole pages of \(pageSize) bytes")
+        }
+        guard UInt(buffer.count) / pageSize <= UInt(UInt32.max) else {
+            throw InProcessError(.badRange, "\(buffer.count) bytes are too many for one region: use several")
+        }
+        let bytes = ByteRange(address: address, byteCount: buffer.count)
+        try merger.perform { engine throws(InProcessError) in try engine.checkUnregistered(bytes) }
+        let advice = try Adoption.check(bytes)
+        return try MergeableRegion(merger: merger, bytes: bytes, isOwned: false, advice: advice)
+    }
+
+    /// The size in bytes.
+    public var byteCount: Int { state.withLock { $0.bytes.byteCount } }
+
+    /// Lets `body` read the bytes. The region cannot be resized or released meanwhile.
+    ///
+    /// - Throws: ``InProcessError`` of code `released`, and what `body` throws.
+    public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
+        let bytes = try beginUse()
+        defer { endUse() }
+        // SAFETY: the memory stays mapped while it is in use.
+        return try unsafe body(UnsafeRawBufferPointer(start: bytes.pointer, count: bytes.byteCount))
+    }
+
+    /// Lets `body` read and write the bytes. The region cannot be resized or released meanwhile.
+    ///
+    /// - Throws: ``InProcessError`` of code `released`, and what `body` throws.
+    public func withUnsafeMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) throws -> R {
+        let bytes = try beginUse()
+        defer { endUse() }
+        // SAFETY: the memory stays mapped while it is in use.
+        return try unsafe body(UnsafeMutableRawBufferPointer(start: bytes.pointer, count: bytes.byteCount))
+    }
+
+    private func beginUse() throws(InProcessError) -> ByteRange {
+        let bytes: ByteRange? = state.withLock { state in
+            guard !state.isReleased else { return nil }
+            state.users += 1
+            return state.bytes
+        }
+        guard let bytes else { throw MergeableRegion.releasedError }
+        return bytes
+    }
+
+    private func endUse() { state.withLock { $0.users -= 1 } }
+
+    static let releasedError = InProcessError(.released, "the region was released; allocate or adopt another")
+}

@@ -1,0 +1,86 @@
+internal import CLinuxMemory
+
+extension Remapper {
+    /// Step 2: pages that differ from their frames are out. Writers wait; nothing is missing yet, so that reading a
+    /// hole cannot make this thread wait for itself.
+    mutating func compareInPlace(_ batch: inout Batch) {
+        // SAFETY: the buffer has room for a window.
+        unsafe readMap(batch.base, batch.pageCount, into: scratch.windowMap, &batch.report)
+        for position in 0..<batch.count {
+            // SAFETY: places are below the size of the window.
+            let entry = unsafe scratch.windowMap[batch.place(position)]
+            if batch.moves(position) {
+                if entry & (LM_PAGEMAP_PRESENT | LM_PAGEMAP_SWAPPED) == 0 {
+                    batch.decide(position, .gone)
+                    continue
+                }
+                if entry & LM_PAGEMAP_PRESENT != 0, entry & LM_PAGEMAP_FILE != 0 {
+                    batch.decide(position, .failed)
+                    continue
+                }
+            } else if !mergesRewritten {
+                batch.decide(position, .busy)
+                continue
+            }
+            if !isEqual(&batch, position, at: batch.address(position)) { batch.decide(position, .changed) }
+        }
+    }
+
+    /// Step 5: only what is equal now will be mapped, the others go back.
+    mutating func compareAgain(_ batch: inout Batch) {
+        #if Mutants
+            if mutants.contains(.noSecondCompare) {
+                for position in 0..<batch.count where batch.state(position) != .decided { batch.set(position, .ready) }
+                return
+            }
+        #endif
+        var differ = false
+        for position in 0..<batch.count {
+            switch batch.state(position) {
+            case .moved:
+                if isEqual(&batch, position, at: batch.stageAddress(position)) {
+                    batch.set(position, .ready)
+                } else {
+                    differ = true
+                }
+            case .equal:
+                if isEqual(&batch, position, at: batch.address(position)) {
+                    batch.set(position, .ready)
+                } else {
+                    batch.decide(position, .changed)
+                }
+            case .decided, .ready: break
+            }
+        }
+        if differ { moveBack(&batch, from: 0, standing: .moved, outcome: .changed) }
+    }
+
+    /// Whether the bytes at an address are those of the page's frame, or zeros where it wants none.
+    private func isEqual(_ batch: inout Batch, _ position: Int, at address: UInt) -> Bool {
+        batch.report.bytesCompared &+= UInt64(pageSize)
+        let page = batch[position]
+        // SAFETY: a page of the window or of the staging area that was found to hold something, or reads as a frame;
+        // the frame is a page in the caller's own mapping.
+        let bytes = unsafe UnsafeRawPointer(bitPattern: address).unsafelyUnwrapped
+        switch page.kind {
+        case .zeros, .rewrittenZeros: return unsafe lm_is_zero(bytes, pageSize) != 0
+        case .frame, .rewritten:
+            guard let frame = unsafe page.frame else { return false }
+            return unsafe lm_compare(bytes, frame, pageSize) == 0
+        }
+    }
+
+    /// Reads the page map. Never gives up for want of memory.
+    func readMap(
+        _ address: UInt, _ count: Int, into entries: UnsafeMutablePointer<UInt64>, _ report: inout RemapReport
+    ) {
+        while true {
+            report.systemCalls &+= 1
+            // SAFETY: the caller's buffer has room for `count` entries.
+            let read = unsafe lm_pagemap(tracker.pagemap, address, count, pageSize, entries)
+            if read == count { return }
+            if read < 0 { report.error = Int32(-read) }
+            lm_yield()
+        }
+    }
+}

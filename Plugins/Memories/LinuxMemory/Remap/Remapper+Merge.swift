@@ -1,0 +1,127 @@
+internal import CLinuxMemory
+
+extension Remapper {
+    /// Merges pages of a window.
+    ///
+    /// - Parameters:
+    ///   - base: The first page of the window. The whole window is mapped, and tracked by ``tracker``; its pages all
+    ///     count as written afterwards, so it is best kept to the pages to merge.
+    ///   - pageCount: Pages in the window, at most ``windowCapacity``.
+    ///   - pages: The pages to merge, ascending by ``RemapPage/index``, each at most once. Outcomes are filled in.
+    ///   - count: How many.
+    /// - Complexity: About ten system calls, one for each run of moved pages, one to three for each run of frames.
+    public mutating func merge(
+        window base: UnsafeMutableRawPointer, pageCount: Int, pages: UnsafeMutablePointer<RemapPage>, count: Int
+    ) -> RemapReport {
+        // SAFETY: the caller's pages outlive the call; the batch does not outlive it.
+        var batch = unsafe Batch(
+            base: UInt(bitPattern: base), pageCount: pageCount, pages: pages, count: count, pageSize: pageSize,
+            staging: staging, scratch: scratch)
+        guard batch.isValid else {
+            batch.report.error = Int32(LM_EINVAL)
+            // SAFETY: `count` pages are there, however wrong.
+            for position in 0..<max(count, 0) { unsafe pages[position].outcome = .failed }
+            return batch.report
+        }
+        for position in 0..<count { batch.set(position, .equal) }
+        guard open(&batch.report, base: batch.base, size: batch.size) else {
+            batch.decideAll(.equal, batch.report.error == Int32(LM_ENOMEM) ? .mapLimit : .failed)
+            return batch.report
+        }
+        compareInPlace(&batch)
+        moveOut(&batch)
+        if barrier(&batch) {
+            compareAgain(&batch)
+            map(&batch)
+        }
+        close(&batch.report, base: batch.base, size: batch.size)
+        if !batch.usedStage.isEmpty {
+            // The staged pages have become frames or zeros.
+            let start = batch.stage + UInt(batch.usedStage.lowerBound * pageSize)
+            _ = batch.report.count(lm_madvise(start, batch.usedStage.count * pageSize, Int32(LM_MADV_DONTNEED)))
+        }
+        return batch.report
+    }
+
+    /// Makes all writers into a window wait: step 1. On failure the window is as it was, and tracked.
+    mutating func open(_ report: inout RemapReport, base: UInt, size: Int) -> Bool {
+        guard report.count(lm_uffd_unregister(tracker.context, base, size)) == 0 else {
+            return resume(&report, base: base, size: size)
+        }
+        guard report.count(lm_uffd_register(context, base, size, LM_UFFD_MODE_WP)) == 0 else {
+            return resume(&report, base: base, size: size)
+        }
+        #if Mutants
+            if mutants.contains(.noWriteProtection) { return true }
+        #endif
+        guard report.count(lm_uffd_write_protect(context, base, size, 1)) == 0 else {
+            close(&report, base: base, size: size)
+            return false
+        }
+        return true
+    }
+
+    /// Tracks the window again after a failure to open it. Always `false`.
+    private func resume(_ report: inout RemapReport, base: UInt, size: Int) -> Bool {
+        report.systemCalls &+= 1
+        if lm_uffd_register(tracker.context, base, size, LM_UFFD_MODE_WP) != 0 { report.trackingLost = true }
+        return false
+    }
+
+    /// Step 4: whoever copied into the window under the map lock is done when this returns. If it fails, all goes back.
+    private mutating func barrier(_ batch: inout Batch) -> Bool {
+        var live = false
+        for position in 0..<batch.count where batch.state(position) != .decided {
+            live = true
+            break
+        }
+        guard live else { return false }
+        let result = batch.report.count(
+            lm_uffd_register(context, batch.base, batch.size, LM_UFFD_MODE_MISSING | LM_UFFD_MODE_WP))
+        if result == 0 { return true }
+        moveBack(&batch, from: 0, standing: .moved, outcome: .failed)
+        batch.decideAll(.equal, .failed)
+        return false
+    }
+
+    /// Gives a window back to the tracker and wakes whoever waits: step 7.
+    mutating func close(_ report: inout RemapReport, base: UInt, size: Int) {
+        countBlocked(&report)
+        var tries = 0
+        while report.count(lm_uffd_unregister(context, base, size)) != 0 {
+            // Only want of memory can be the reason. Writers must not wait for ever: lift the protection at least.
+            tries += 1
+            if tries == 1000 {
+                _ = report.count(lm_uffd_write_protect(context, base, size, 0))
+                break
+            }
+            lm_yield()
+        }
+        if report.count(lm_uffd_register(tracker.context, base, size, LM_UFFD_MODE_WP)) != 0 {
+            report.trackingLost = true
+        }
+        // Unregistering wakes only some of those who wait.
+        _ = report.count(lm_uffd_wake(context, base, size))
+    }
+
+    /// Counts the faults that met the open window: each waiting thread has one message.
+    private func countBlocked(_ report: inout RemapReport) {
+        while true {
+            // SAFETY: the buffer has room for so many messages.
+            let found = unsafe lm_uffd_messages(context, scratch.messages, Scratch.messageCapacity)
+            report.systemCalls &+= 1
+            guard found > 0 else { return }
+            for position in 0..<found {
+                // SAFETY: `found` messages were filled in.
+                let message = unsafe scratch.messages[position]
+                guard message.event == UInt8(LM_UFFD_EVENT_PAGEFAULT) else { continue }
+                if message.flags & (LM_UFFD_FAULT_WRITE | LM_UFFD_FAULT_WP) != 0 {
+                    report.blockedWrites &+= 1
+                } else {
+                    report.blockedReads &+= 1
+                }
+            }
+            if found < Scratch.messageCapacity { return }
+        }
+    }
+}

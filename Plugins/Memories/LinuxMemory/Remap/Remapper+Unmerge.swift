@@ -1,0 +1,168 @@
+internal import CLinuxMemory
+
+extension Remapper {
+    /// Gives pages of merged runs memory of their own again, anonymous as it was before the merge, with the same bytes.
+    ///
+    /// Pages that still are their frames are copied and the copy takes their place in one step, run by run; readers never
+    /// wait, writers wait until the window closes. Pages that were rewritten have private memory already and stay as
+    /// they are (``RemapOutcome/rewritten``): one of them may be pinned, and a copy would miss what comes in later.
+    /// They remain pages of a private mapping of the segment.
+    ///
+    /// The new mappings join one another within a window, but not the anonymous memory around it: the kernel
+    /// joins anonymous mappings only if they were born as neighbours.
+    ///
+    /// - Parameters:
+    ///   - base: The first page. All pages lie in merged runs.
+    ///   - pageCount: At most ``windowCapacity``.
+    ///   - advice: The area's advice.
+    ///   - outcomes: Room for one outcome a page: merged (it is anonymous memory now), rewritten, mapLimit or failed.
+    public mutating func unmerge(
+        _ base: UnsafeMutableRawPointer, pageCount: Int, advice: RemapAdvice,
+        outcomes: UnsafeMutablePointer<RemapOutcome>
+    ) -> RemapReport {
+        var report = RemapReport()
+        let start = UInt(bitPattern: base)
+        let size = pageCount * pageSize
+        guard pageCount > 0, pageCount <= Self.windowCapacity, start % UInt(pageSize) == 0 else {
+            report.error = Int32(LM_EINVAL)
+            return report
+        }
+        // SAFETY: the caller gave room for one outcome a page.
+        for place in 0..<pageCount { unsafe outcomes[place] = .pending }
+        let copies = mapCopies(&report, size, advice)
+        let opened = copies != 0 && open(&report, base: start, size: size)
+        if opened {
+            // SAFETY: the buffer has room for a window.
+            unsafe readMap(start, pageCount, into: scratch.windowMap, &report)
+            var place = 0
+            while place < pageCount {
+                let end = endOfFrames(from: place, pageCount)
+                if end == place {
+                    // SAFETY: as above.
+                    unsafe outcomes[place] = .rewritten
+                    place += 1
+                    continue
+                }
+                guard replaceByCopies(&report, start, copies, place..<end) else { break }
+                for page in place..<end { unsafe outcomes[page] = .merged }
+                place = end
+            }
+            close(&report, base: start, size: size)
+        }
+        if copies != 0 { _ = report.count(lm_munmap(copies, size)) }
+        for place in 0..<pageCount {
+            // SAFETY: as above.
+            switch unsafe outcomes[place] {
+            case .merged: report.merged &+= 1
+            case .pending: unsafe outcomes[place] = report.error == Int32(LM_ENOMEM) ? .mapLimit : .failed
+            default: break
+            }
+        }
+        return report
+    }
+
+    /// Makes pages of merged runs private in place: the same bytes, in memory that a pin would respect, but still in
+    /// a mapping of the segment. Needs no map entries, and nobody waits. The corresponding C call is
+    /// `madvise` with `MADV_POPULATE_WRITE`.
+    public mutating func breakSharing(_ base: UnsafeMutableRawPointer, pageCount: Int) -> RemapReport {
+        var report = RemapReport()
+        let size = pageCount * pageSize
+        let advice = Int32(LM_MADV_POPULATE_WRITE)
+        if report.count(lm_madvise(UInt(bitPattern: base), size, advice)) == 0 { report.merged = UInt32(pageCount) }
+        return report
+    }
+
+    /// Discards pages as MADV_DONTNEED does on anonymous memory: they read as zeros afterwards.
+    ///
+    /// On a merged run MADV_DONTNEED itself would bring the frame back.
+    ///
+    /// - Parameters:
+    ///   - base: The first page.
+    ///   - pageCount: As many as wished, all of the same sort.
+    ///   - merged: Whether the pages lie in merged runs.
+    ///   - advice: The area's advice.
+    /// - Returns: ``RemapReport/merged`` counts the pages given back; it is 0 where there were no map entries and the
+    ///   pages of a merged run had to be filled with zeros instead.
+    public mutating func discard(
+        _ base: UnsafeMutableRawPointer, pageCount: Int, merged: Bool, advice: RemapAdvice
+    ) -> RemapReport {
+        var report = RemapReport()
+        let start = UInt(bitPattern: base)
+        let size = pageCount * pageSize
+        report.mapCalls = 1
+        if !merged {
+            if report.count(lm_madvise(start, size, Int32(LM_MADV_DONTNEED))) == 0 {
+                report.merged = UInt32(pageCount)
+            }
+            return report
+        }
+        guard replace(&report, start, size, segment: -1, offset: 0, advice: advice) else {
+            // SAFETY: the program asked for zeros here.
+            unsafe lm_fill_zero(base, size)
+            return report
+        }
+        report.merged = UInt32(pageCount)
+        if report.count(lm_uffd_register(tracker.context, start, size, LM_UFFD_MODE_WP)) != 0 {
+            report.trackingLost = true
+        }
+        return report
+    }
+
+    /// Memory for copies, with the area's advice; 0 if there is none.
+    private func mapCopies(_ report: inout RemapReport, _ size: Int, _ advice: RemapAdvice) -> UInt {
+        var flags = LM_MAP_PRIVATE | LM_MAP_ANONYMOUS
+        if advice.contains(.noReserve) { flags |= LM_MAP_NORESERVE }
+        let mapped = lm_mmap(0, size, Int32(LM_PROT_READ | LM_PROT_WRITE), Int32(flags), -1, 0)
+        report.systemCalls &+= 1
+        guard lm_is_error(mapped) == 0 else {
+            report.error = Int32(-mapped)
+            return 0
+        }
+        advise(&report, advice, UInt(bitPattern: mapped), size)
+        return UInt(bitPattern: mapped)
+    }
+
+    /// The end of the run of pages that still are their frames, by the page map that was read.
+    private func endOfFrames(from place: Int, _ pageCount: Int) -> Int {
+        var end = place
+        while end < pageCount {
+            // SAFETY: places are below the size of the window.
+            let entry = unsafe scratch.windowMap[end]
+            if entry & LM_PAGEMAP_PRESENT != 0, entry & LM_PAGEMAP_FILE == 0 { break }
+            end += 1
+        }
+        return end
+    }
+
+    /// Copies a run and puts the copy in its place. `false` if the kernel refuses; the run is then as it was.
+    private func replaceByCopies(
+        _ report: inout RemapReport, _ start: UInt, _ copies: UInt, _ run: Range<Int>
+    ) -> Bool {
+        let offset = UInt(run.lowerBound * pageSize)
+        let size = run.count * pageSize
+        let address = start + offset
+        // SAFETY: both are mapped, and the window cannot be written at the moment.
+        unsafe lm_copy(
+            UnsafeMutableRawPointer(bitPattern: copies + offset).unsafelyUnwrapped,
+            UnsafeRawPointer(bitPattern: address).unsafelyUnwrapped, size)
+        while true {
+            report.mapCalls &+= 1
+            report.systemCalls &+= 1
+            let moved = lm_mremap(
+                copies + offset, size, size, Int32(LM_MREMAP_MAYMOVE | LM_MREMAP_FIXED), address)
+            if lm_is_error(moved) == 0 { return true }
+            report.error = Int32(-moved)
+            // A late failure may have unmapped the run: then the copy is all there is, and must go there.
+            // SAFETY: one byte of the buffer is written.
+            let isMapped = unsafe lm_mincore(address, pageSize, UnsafeMutablePointer(scratchBytes)) == 0
+            if isMapped || -moved != Int(LM_ENOMEM) { return false }
+            lm_yield()
+        }
+    }
+
+    /// A byte of the buffers.
+    private var scratchBytes: UnsafeMutablePointer<UInt8> {
+        // SAFETY: the end of the buffers, used for nothing else.
+        unsafe UnsafeMutablePointer(bitPattern: scratch.address + UInt(Scratch.size) - 8).unsafelyUnwrapped
+    }
+}

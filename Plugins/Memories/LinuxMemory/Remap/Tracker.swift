@@ -1,0 +1,149 @@
+internal import CLinuxMemory
+
+/// What one call of ``Tracker/scan(_:pageCount:into:capacity:)`` found.
+@frozen
+public struct TrackerScan: Equatable, Sendable {
+    /// Runs filled in.
+    public var runs: Int
+    /// Pages covered from the start of the range; fewer than asked for only when the buffer is full or on an error.
+    public var pagesDone: Int
+    /// System calls made.
+    public var systemCalls: UInt32
+    /// The error that ended the scan (positive), or 0.
+    public var error: Int32
+}
+
+/// Neighbouring pages in the same state, as PAGEMAP_SCAN reports them; laid out as the kernel does.
+@frozen
+public struct TrackedRun: Equatable, Sendable {
+    /// The address of the first page.
+    public var start: UInt64
+    /// The address after the last page.
+    public var end: UInt64
+    /// The kernel's categories.
+    public var categories: UInt64
+
+    /// A run; all zeros makes room for one.
+    @inlinable
+    public init(start: UInt64, end: UInt64, categories: UInt64) {
+        self.start = start
+        self.end = end
+        self.categories = categories
+    }
+
+    /// The page has a page table entry with memory behind it.
+    public var isPresent: Bool { categories & LM_PAGE_PRESENT != 0 }
+    /// The page belongs to a file: in a merged run, a page that still is its frame.
+    public var isFile: Bool { categories & LM_PAGE_FILE != 0 }
+    /// The page is the kernel's page of zeros.
+    public var isKernelZero: Bool { categories & LM_PAGE_PFNZERO != 0 }
+    /// The page is swapped out.
+    public var isSwapped: Bool { categories & LM_PAGE_SWAPPED != 0 }
+    /// The page is part of a huge page.
+    public var isHuge: Bool { categories & LM_PAGE_HUGE != 0 }
+    /// The page was written, or discarded, since the last scan.
+    public var isWritten: Bool { categories & LM_PAGE_WRITTEN != 0 }
+}
+
+/// Tells which pages were written since it last looked, by asynchronous write protection: no one ever waits for it.
+///
+/// Works without privilege. The descriptors belong to the descriptor table of the thread that opens the tracker.
+public struct Tracker: ~Copyable {
+    /// Bytes in a page.
+    public let pageSize: Int
+    /// The userfaultfd context with asynchronous write protection.
+    let context: Int32
+    /// /proc/self/pagemap.
+    let pagemap: Int32
+
+    /// What the context needs: private mappings of segments are shmem to the kernel.
+    static var contextFeatures: UInt64 {
+        LM_UFFD_FEATURE_PAGEFAULT_FLAG_WP | LM_UFFD_FEATURE_WP_SHMEM | LM_UFFD_FEATURE_WP_UNPOPULATED
+            | LM_UFFD_FEATURE_WP_ASYNC
+    }
+
+    /// Opens a tracker for the memory of this process.
+    public init(pageSize: Int = 4096) throws(RemapError) {
+        let opened = lm_uffd_open()
+        guard opened.descriptor >= 0 else { throw RemapError(call: .openUserfault, code: -opened.descriptor) }
+        let answer = lm_uffd_api(opened.descriptor, Self.contextFeatures)
+        guard answer.error == 0 else {
+            _ = lm_close(opened.descriptor)
+            throw RemapError(call: .userfaultFeatures, code: -answer.error)
+        }
+        let map = lm_open_pagemap()
+        guard map >= 0 else {
+            _ = lm_close(opened.descriptor)
+            throw RemapError(call: .openPagemap, code: -map)
+        }
+        self.pageSize = pageSize
+        self.context = opened.descriptor
+        self.pagemap = map
+    }
+
+    deinit {
+        _ = lm_close(context)
+        _ = lm_close(pagemap)
+    }
+
+    /// Begins to track a range of private memory: at first all of its pages count as written.
+    ///
+    /// Fails with EBUSY when the program uses userfaultfd on the range itself, with EINVAL on memory of a kind that
+    /// cannot be tracked, with ENOMEM when there are no map entries.
+    public func track(_ base: UnsafeMutableRawPointer, pageCount: Int) throws(RemapError) {
+        let result = lm_uffd_register(context, UInt(bitPattern: base), pageCount * pageSize, LM_UFFD_MODE_WP)
+        guard result == 0 else { throw RemapError(call: .register, code: -result) }
+    }
+
+    /// Ends the tracking of a range.
+    public func untrack(_ base: UnsafeMutableRawPointer, pageCount: Int) throws(RemapError) {
+        let result = lm_uffd_unregister(context, UInt(bitPattern: base), pageCount * pageSize)
+        guard result == 0 else { throw RemapError(call: .unregister, code: -result) }
+    }
+
+    /// Reports the pages written since the last scan, and arms them again in the same step.
+    ///
+    /// - A page of anonymous memory that is reported may have new content.
+    /// - Pages that hold nothing, discarded or never touched, are not reported: to arm them would cost page tables.
+    /// - A page of a merged run that is not ``TrackedRun/isFile`` has been rewritten. One that is, was only read, or
+    ///   just merged.
+    /// - Pages that are swapped out are not reported until they are present again.
+    /// - The first scan after a merge or an unmerge reports every page of the window.
+    ///
+    /// - Parameters:
+    ///   - base: The first page.
+    ///   - pageCount: Pages to look at; parts that are not tracked are passed over.
+    ///   - runs: Room for runs, filled in ascending order.
+    ///   - capacity: Runs that fit. When they are used up, go on at ``TrackerScan/pagesDone``.
+    public func scan(
+        _ base: UnsafeMutableRawPointer, pageCount: Int, into runs: UnsafeMutablePointer<TrackedRun>, capacity: Int
+    ) -> TrackerScan {
+        let start = UInt64(UInt(bitPattern: base))
+        var answer = TrackerScan(runs: 0, pagesDone: 0, systemCalls: 0, error: 0)
+        var argument = lm_scan()
+        argument.flags = LM_SCAN_WP_MATCHING
+        argument.start = start
+        argument.end = start + UInt64(pageCount * pageSize)
+        // Only what is present is armed: the marker of an armed hole costs a page table entry.
+        argument.category_mask = LM_PAGE_WRITTEN | LM_PAGE_WPALLOWED | LM_PAGE_PRESENT
+        argument.return_mask =
+            LM_PAGE_PRESENT | LM_PAGE_FILE | LM_PAGE_PFNZERO | LM_PAGE_SWAPPED | LM_PAGE_WRITTEN | LM_PAGE_HUGE
+        while argument.start < argument.end, answer.runs < capacity {
+            argument.regions = unsafe UInt64(UInt(bitPattern: runs + answer.runs))
+            argument.region_capacity = UInt64(capacity - answer.runs)
+            // SAFETY: `runs` has room for `capacity` runs, of which `runs` are used.
+            let found = unsafe lm_pagemap_scan(pagemap, &argument)
+            answer.systemCalls += 1
+            if found < 0 {
+                if found == -Int(LM_EINTR) { continue }
+                answer.error = Int32(-found)
+                break
+            }
+            answer.runs += found
+            guard argument.walk_end > argument.start else { break }
+            argument.start = argument.walk_end
+        }
+        answer.pagesDone = Int(argument.start - start) / pageSize
+        return answer
+    }
+}

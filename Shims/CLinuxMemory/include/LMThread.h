@@ -1,0 +1,24 @@
+#ifndef SAMEPAGE_LM_THREAD_H
+#define SAMEPAGE_LM_THREAD_H
+
+#include "LMSystemCall.h"
+#include <semaphore.h>
+#include <time.h>
+
+/// glibc 2.30 and newer; declared here because its header shows it to _GNU_SOURCE only.
+int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *deadline);
+
+/// Waits for a semaphore at most so long, by the monotonic clock; 0 when it was there.
+static inline int lm_wait(sem_t *semaphore, uint64_t nanoseconds) {
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    uint64_t total = (uint64_t)deadline.tv_nsec + nanoseconds;
+    deadline.tv_sec += (time_t)(total / 1000000000u);
+    deadline.tv_nsec = (long)(total % 1000000000u);
+    return sem_clockwait(semaphore, CLOCK_MONOTONIC, &deadline);
+}
+
+/// Names the calling thread (PR_SET_NAME), at most 15 bytes.
+static inline void lm_name_thread(const char *name) { lm_system_call(SYS_prctl, 15, (long)name, 0, 0, 0, 0); }
+
+#endif

@@ -1,0 +1,46 @@
+import Conformance
+import FixedPolicy
+import HashTableIndex
+import JHash2Checksum
+import PageChecksum
+import PageTree
+import RedBlackTree
+import Testing
+import XXHashChecksum
+
+@Suite("Every strategy keeps its contract")
+struct ConformanceTests {
+    static let checksums: [any PageChecksum] = [XXH3Checksum(), JHash2(), JHash2(initialValue: 0)]
+
+    @Test("checksums", arguments: checksums.indices, [16, 4096])
+    func checksum(index: Int, pageSize: Int) {
+        let checksum = ConformanceTests.checksums[index]
+        #expect(ChecksumConformance(checksum, pageSize: pageSize).violations() == [])
+    }
+
+    static let trees: [@Sendable () -> any PageTree] = [
+        { RedBlackTree(order: .digestThenContent) }, { RedBlackTree(order: .content) }, { HashTable() },
+        { RedBlackTree(order: .digestThenContent, capacity: 10) }, { HashTable(seed: 0, capacity: 100) },
+    ]
+
+    @Test("trees", arguments: trees.indices, [1, 2] as [UInt64])
+    func tree(index: Int, seed: UInt64) {
+        #expect(TreeConformance(seed: seed, ConformanceTests.trees[index]).violations() == [])
+    }
+
+    @Test("policies")
+    func policy() {
+        #expect(PolicyConformance { FixedPolicy() }.violations() == [])
+        #expect(PolicyConformance(seed: 2) { FixedPolicy(pagesToScan: 0, sleepMillisecs: .max) }.violations() == [])
+    }
+
+    @Test("names and widths by which configuration knows them")
+    func names() {
+        #expect(ConformanceTests.checksums.map(\.name) == ["xxh3-128", "jhash2", "jhash2"])
+        #expect(ConformanceTests.checksums.map(\.bits) == [128, 32, 32])
+        let trees = ConformanceTests.trees.prefix(3).map { $0() }
+        #expect(trees.map(\.name) == ["red-black", "red-black-content", "hash-table"])
+        #expect(trees.map(\.isKeyed) == [true, false, true])
+        #expect(FixedPolicy().name == "fixed")
+    }
+}
