@@ -70,11 +70,26 @@ let parts: [Part] = [
         needs: ["Assembly", "InProcess", "Merger", argumentParser]),
     // Tests
     Part(
+        name: "MemoryTests", kind: .test, path: "Tests/MemoryTests",
+        needs: [
+            "SimulatedMemory", "Conformance", "PageMemory", "PageChecksum", "PageTree", "JHash2Checksum",
+            "XXHashChecksum",
+        ]),
+    Part(
+        name: "MergerTests", kind: .test, path: "Tests/MergerTests",
+        needs: [
+            "Merger", "SimulatedMemory", "Conformance", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy",
+            "JHash2Checksum", "XXHashChecksum", "RedBlackTree", "HashTableIndex", "FixedPolicy",
+        ]),
+    Part(
         name: "StrategyTests", kind: .test, path: "Tests/StrategyTests",
         needs: [
             "Conformance", "PageChecksum", "PageTree", "ScanPolicy", "XXHashChecksum", "JHash2Checksum", "RedBlackTree",
             "HashTableIndex", "FixedPolicy",
         ]),
+    Part(
+        name: "InProcessTests", kind: .test, path: "Tests/InProcessTests",
+        needs: ["InProcess", "Assembly", "Merger", "Remap", "CLinuxMemory"]),
     Part(name: "RemapTests", kind: .test, path: "Tests/RemapTests", needs: ["Remap", "CLinuxMemory"]),
 ]
 

@@ -76,7 +76,8 @@ extension MemoryExamination {
         let row = mergeFounders(4, of: area, bytes)
         harness.write(content(2), to: page(area, 2))
         unmerge(
-            (0..<3).map { page(area, $0) }, expecting: [.merged, .merged, .merged], "unmerging, one page written before")
+            (0..<3).map { page(area, $0) }, expecting: [.merged, .merged, .merged], "unmerging, one page written before"
+        )
         expectContents([bytes, bytes, content(2), bytes], of: area, "after pages were unmerged")
         harness.write(content(3), to: page(area, 0))
         expectContents([content(3), bytes, content(2), bytes], of: area, "after an unmerged page was written")

@@ -92,7 +92,8 @@ extension MemoryExamination {
         guard let row = outcome.rows[0] else { return nil }
         switch source {
         case .zeros, .row: expect(false, "\(moment), a row is made that was not wanted")
-        case .page, .copy: expect(row.count == rowLength, "\(moment), the row has \(row.count) frames, not \(rowLength)")
+        case .page, .copy:
+            expect(row.count == rowLength, "\(moment), the row has \(row.count) frames, not \(rowLength)")
         }
         return row
     }

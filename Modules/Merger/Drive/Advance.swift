@@ -74,6 +74,9 @@ extension Merger {
         while hasUnfinishedBusiness { _ = advance(on: &memory) }
     }
 
+    /// Whether the next scan begins at the first page.
+    public var isBetweenScans: Bool { spaces.atStart && !window.isOpen }
+
     /// Whether a request waits that must be carried out even when the merger does not scan.
     public var hasUnfinishedBusiness: Bool {
         batch.isMatchPending || batch.plan != nil || !batch.lonely.isEmpty || !departures.isEmpty || unmergePending

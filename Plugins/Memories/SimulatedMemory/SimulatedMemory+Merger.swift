@@ -69,7 +69,7 @@ extension SimulatedMemory: PageMerger {
             bytes = record.bytes
         case .page(let page):
             if let refusal = refuses(.fill, page) { return .none(refusal) }
-            guard let place = locate(page), let content = self.bytes(of: holding(place.page, of: place.space)) else {
+            guard let place = locate(page), let content = self.bytes(of: holding(at: place)) else {
                 return .none(.changed)
             }
             bytes = content
@@ -82,7 +82,7 @@ extension SimulatedMemory: PageMerger {
     private func merge(_ page: PageAddress, with supply: Supply) -> SiteOutcome {
         reach(.beforeVerifying(page))
         tally.mergeSites += 1
-        guard let place = locate(page), let bytes = bytes(of: holding(place.page, of: place.space)) else {
+        guard let place = locate(page), let bytes = bytes(of: holding(at: place)) else {
             return .gone
         }
         if let refusal = refuses(.merge, page) { return refusal }
@@ -99,7 +99,7 @@ extension SimulatedMemory: PageMerger {
             guard bytes == frames.records[frame]?.bytes else { return .changed }
             target = .shared(frame)
         }
-        set(place.page, of: place.space, to: target, changed: false)
+        set(place, to: target, changed: false)
         tally.sitesMerged += 1
         reach(.afterMapping(page))
         return .merged
@@ -109,7 +109,7 @@ extension SimulatedMemory: PageMerger {
         reach(.beforeUnmerging(page))
         tally.unmerges += 1
         guard let place = locate(page) else { return .gone }
-        let holding = holding(place.page, of: place.space)
+        let holding = holding(at: place)
         switch holding {
         case .absent, .zeros: return .gone
         case .own: return .merged
@@ -117,7 +117,7 @@ extension SimulatedMemory: PageMerger {
         }
         if let refusal = refuses(.unmerge, page) { return refusal }
         guard let bytes = bytes(of: holding) else { return .gone }
-        set(place.page, of: place.space, to: .own(bytes), changed: true)
+        set(place, to: .own(bytes), changed: true)
         return .merged
     }
 

@@ -5,7 +5,7 @@ extension SimulatedMemory {
     /// The registered areas, by number. O(areas)
     public var registeredAreas: [Area] { areas.values.sorted { $0.id < $1.id } }
 
-    /// Registers an area. Pages that its address space already holds there are kept. O(areas)
+    /// Registers an area. Pages that its address space already holds there are kept. O(areas + pages of the space)
     ///
     /// - Precondition: The number is not in use, and no registered area of the space overlaps it.
     public func register(_ area: Area) {
@@ -17,6 +17,9 @@ extension SimulatedMemory {
         }
         areas[area.id] = area
         forgetObservations(of: area.id)
+        for case (let page, .shared) in spaces[area.space]?.pages ?? [] where pages.contains(page) {
+            inherited.insert(PagePlace(space: area.space, page: page))
+        }
     }
 
     /// Forgets an area and leaves its pages as they are, merged ones merged. O(1)
@@ -44,36 +47,42 @@ extension SimulatedMemory {
     ///   - offset: Where in the page, in bytes.
     ///   - page: The page; traps when its area is not registered, as a program would fault.
     public func write(_ bytes: [UInt8], at offset: Int = 0, to page: PageAddress) {
-        let place = place(of: page)
-        write(bytes, at: offset, to: place.page, of: place.space)
+        write(bytes, at: offset, to: place(of: page))
     }
 
     /// Writes to a page of an address space, registered or not.
     public func write(_ bytes: [UInt8], at offset: Int = 0, to page: UInt64, of space: AddressSpaceID) {
-        var content = self.bytes(of: holding(page, of: space)) ?? PageBytes(zeros: pageSize)
-        content.replace(at: offset, with: bytes)
-        set(page, of: space, to: .own(content), changed: true)
+        write(bytes, at: offset, to: PagePlace(space: space, page: page))
     }
 
     /// The bytes of a page of a registered area; zeros where it holds nothing. Reading changes nothing.
     public func read(_ page: PageAddress) -> [UInt8] {
-        let place = place(of: page)
-        return read(place.page, of: place.space)
+        read(at: place(of: page))
     }
 
     /// The bytes of a page of an address space, registered or not.
     public func read(_ page: UInt64, of space: AddressSpaceID) -> [UInt8] {
-        (bytes(of: holding(page, of: space)) ?? PageBytes(zeros: pageSize)).bytes
+        read(at: PagePlace(space: space, page: page))
     }
 
     /// Gives a page back, as `madvise(MADV_DONTNEED)` does: it reads as zeros from now on.
     public func discard(_ page: PageAddress) {
         let place = place(of: page)
-        if case .absent = holding(place.page, of: place.space) { return }
-        set(place.page, of: place.space, to: .absent, changed: true)
+        if case .absent = holding(at: place) { return }
+        set(place, to: .absent, changed: true)
     }
 
-    private func place(of page: PageAddress) -> (space: AddressSpaceID, page: UInt64) {
+    private func write(_ bytes: [UInt8], at offset: Int, to place: PagePlace) {
+        var content = self.bytes(of: holding(at: place)) ?? PageBytes(zeros: pageSize)
+        content.replace(at: offset, with: bytes)
+        set(place, to: .own(content), changed: true)
+    }
+
+    private func read(at place: PagePlace) -> [UInt8] {
+        (bytes(of: holding(at: place)) ?? PageBytes(zeros: pageSize)).bytes
+    }
+
+    private func place(of page: PageAddress) -> PagePlace {
         guard let place = locate(page) else {
             preconditionFailure("page \(page.index) of area \(page.area.rawValue) is not mapped")
         }
@@ -82,7 +91,7 @@ extension SimulatedMemory {
 
     private func drop(_ pages: Range<UInt64>, of space: AddressSpaceID) {
         for (page, _) in spaces[space]?.pages ?? [] where pages.contains(page) {
-            set(page, of: space, to: .absent, changed: false)
+            set(PagePlace(space: space, page: page), to: .absent, changed: false)
         }
         spaces[space]?.edit(pages) { chunk, _, offsets in
             for offset in offsets { chunk.known &= ~(1 << offset) }

@@ -29,7 +29,7 @@ extension SimulatedMemory: PageReader {
         let bytes: PageBytes?
         switch content {
         case .page(let page):
-            bytes = locate(page).flatMap { self.bytes(of: holding($0.page, of: $0.space)) }
+            bytes = locate(page).flatMap { self.bytes(of: holding(at: $0)) }
         case .frame(let frame):
             bytes = frames.records[frame]?.bytes
             if bytes == nil { violations.append("frame \(frame.rawValue) is read, and does not live") }

@@ -2,8 +2,10 @@ public import PageMemory
 
 /// What a memory really holds, found out by looking at every page.
 public struct SimulatedCensus: Hashable, Sendable {
-    /// Pages of registered areas that map a frame.
+    /// Pages of registered areas that were merged, and map a frame.
     public var merged = 0
+    /// Pages that map a frame since before their area was registered.
+    public var inherited = 0
     /// Pages of registered areas that were given back because they held zeros, and not written since.
     public var zeroed = 0
     /// Pages of registered areas with content of their own.
@@ -14,6 +16,9 @@ public struct SimulatedCensus: Hashable, Sendable {
     public var unmappedFrames = 0
     /// Frames that were given back and are still mapped, by pages outside the registered areas.
     public var orphanedFrames = 0
+
+    /// Makes a census of nothing.
+    public init() {}
 }
 
 /// The whole truth by brute force, to hold a merger's counters against.
@@ -23,12 +28,13 @@ extension SimulatedMemory {
     /// - Complexity: O(n) in the pages of all areas and the frames.
     public func census() -> SimulatedCensus {
         var census = SimulatedCensus()
-        forEachRegisteredPage { _, holding in
+        forEachRegisteredPage { _, place, holding in
             switch holding {
             case .absent: break
             case .zeros: census.zeroed += 1
             case .own: census.own += 1
-            case .shared: census.merged += 1
+            case .shared:
+                if inherited.contains(place) { census.inherited += 1 } else { census.merged += 1 }
             }
         }
         for record in frames.records.values {
@@ -44,7 +50,7 @@ extension SimulatedMemory {
 
     /// The frame that a page maps, `nil` if it has memory of its own, or none.
     public func frame(of page: PageAddress) -> Frame? {
-        guard let place = locate(page), case .shared(let frame) = holding(place.page, of: place.space) else {
+        guard let place = locate(page), case .shared(let frame) = holding(at: place) else {
             return nil
         }
         return frame
@@ -52,7 +58,7 @@ extension SimulatedMemory {
 
     /// Whether a page holds content: its own or a frame's.
     public func exists(_ page: PageAddress) -> Bool {
-        locate(page).map { holding($0.page, of: $0.space).exists } ?? false
+        locate(page).map { holding(at: $0).exists } ?? false
     }
 
     /// What the memory's own books got wrong: numbers of mappers that a recount does not find. Empty, or a mistake
@@ -71,17 +77,18 @@ extension SimulatedMemory {
     /// A page of a registered area that maps a frame.
     func registeredMapper(of frame: Frame) -> PageAddress? {
         var mapper: PageAddress?
-        forEachRegisteredPage { page, holding in
-            if case .shared(frame) = holding { mapper = page }
+        forEachRegisteredPage { page, place, holding in
+            if case .shared(frame) = holding, !inherited.contains(place) { mapper = page }
         }
         return mapper
     }
 
-    private func forEachRegisteredPage(_ body: (PageAddress, PageHolding) -> Void) {
+    private func forEachRegisteredPage(_ body: (PageAddress, PagePlace, PageHolding) -> Void) {
         for area in areas.values {
             let range = area.firstPage..<area.firstPage + UInt64(area.pageCount)
             for (page, holding) in spaces[area.space]?.pages ?? [] where range.contains(page) {
-                body(PageAddress(area: area.id, index: UInt32(page - area.firstPage)), holding)
+                let address = PageAddress(area: area.id, index: UInt32(page - area.firstPage))
+                body(address, PagePlace(space: area.space, page: page), holding)
             }
         }
     }

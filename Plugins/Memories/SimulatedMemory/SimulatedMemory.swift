@@ -1,6 +1,12 @@
 public import PageChecksum
 public import PageMemory
 
+/// Where a page lies: its address space, and its number in it.
+struct PagePlace: Hashable {
+    var space: AddressSpaceID
+    var page: UInt64
+}
+
 /// Memory that exists only in this process: deterministic, with every race and refusal under the control of its user.
 ///
 /// It has address spaces of pages with real bytes, areas registered in them, and frames that count their mappers. A
@@ -26,6 +32,8 @@ public final class SimulatedMemory {
     var areas: [AreaID: Area] = [:]
     var spaces: [AddressSpaceID: PageTable] = [:]
     var frames: FrameStore
+    /// Pages that were merged already when their area was registered: no merger knows so, until it merges them again.
+    var inherited: Set<PagePlace> = []
 
     /// Makes a memory without areas.
     ///
@@ -54,20 +62,21 @@ public final class SimulatedMemory {
     }
 
     /// The address space and the number in it of a page of a registered area.
-    func locate(_ page: PageAddress) -> (space: AddressSpaceID, page: UInt64)? {
+    func locate(_ page: PageAddress) -> PagePlace? {
         guard let area = areas[page.area], page.index < area.pageCount else { return nil }
-        return (area.space, area.firstPage + UInt64(page.index))
+        return PagePlace(space: area.space, page: area.firstPage + UInt64(page.index))
     }
 
-    func holding(_ page: UInt64, of space: AddressSpaceID) -> PageHolding {
-        spaces[space]?[page] ?? .absent
+    func holding(at place: PagePlace) -> PageHolding {
+        spaces[place.space]?[place.page] ?? .absent
     }
 
     /// Puts something in the place of what a page holds, and keeps the mappers of frames.
-    func set(_ page: UInt64, of space: AddressSpaceID, to holding: PageHolding, changed: Bool) {
-        let old = self.holding(page, of: space)
+    func set(_ place: PagePlace, to holding: PageHolding, changed: Bool) {
+        let old = self.holding(at: place)
         if case .shared(let frame) = holding { frames.addMapper(to: frame) }
-        spaces[space, default: PageTable()].set(page, to: holding, changed: changed)
+        spaces[place.space, default: PageTable()].set(place.page, to: holding, changed: changed)
+        inherited.remove(place)
         if case .shared(let frame) = old { frames.removeMapper(from: frame) }
     }
 

@@ -2,7 +2,8 @@
 ///
 /// Conventions, once for all of it:
 /// - A function is one system call. It returns the call's result, or minus the error number: `errno` is never touched.
-/// - Calls go straight to the kernel, not through libc: a preload library that interposes mmap or madvise does not meet itself.
+/// - Calls go straight to the kernel, not through libc: a preload library that interposes mmap or madvise does not
+///   meet itself.
 /// - An address in tracked memory is a `uintptr_t`: a number for the kernel. What is read or written here is a pointer.
 /// - Everything is prefixed `lm_` or `LM_`, and no Linux header is included: newer ones cannot clash.
 #ifndef SAMEPAGE_CLINUXMEMORY_H

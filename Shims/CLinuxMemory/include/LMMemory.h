@@ -23,7 +23,8 @@ enum {
 };
 
 /// mmap: the address, or minus the error number (the last 4095 values; see ``lm_is_error``).
-static inline intptr_t lm_mmap(uintptr_t address, size_t size, int protection, int flags, int descriptor, int64_t offset) {
+static inline intptr_t lm_mmap(
+    uintptr_t address, size_t size, int protection, int flags, int descriptor, int64_t offset) {
     return lm_system_call(SYS_mmap, (long)address, (long)size, protection, flags, descriptor, (long)offset);
 }
 

@@ -92,8 +92,8 @@ static inline struct lm_uffd_done lm_uffd_copy(int descriptor, uintptr_t to, uin
     return result;
 }
 
-/// UFFDIO_MOVE without waking (Linux 6.8). An error may come with pages moved, and on 6.18 even with pages that it does not count:
-/// look into the page map after any.
+/// UFFDIO_MOVE without waking (Linux 6.8). An error may come with pages moved, and on 6.18 even with pages that it does
+/// not count: look into the page map after any.
 static inline struct lm_uffd_done lm_uffd_move(int descriptor, uintptr_t to, uintptr_t from, size_t size) {
     int64_t argument[5] = {(int64_t)to, (int64_t)from, (int64_t)size, 1, 0};
     int error = lm_ioctl(descriptor, LM_IOWR(0xAA, 0x05, sizeof argument), argument);

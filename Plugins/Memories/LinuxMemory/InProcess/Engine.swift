@@ -11,15 +11,6 @@ final class Engine {
     var merger: Merger
     private var hurries: [Hurry] = []
 
-    /// Somebody waits for full scans without sleeps.
-    private struct Hurry {
-        var scansLeft: UInt64
-        var scansDone: UInt64 = 0
-        var lastScan: UInt64
-        var mergedBefore: UInt64
-        let done: Semaphore
-    }
-
     init(parts: MergerParts, settings: InProcessSettings) {
         memory = InProcessMemory(checksum: parts.checksum, settings: settings)
         merger = Merger(
@@ -37,7 +28,9 @@ final class Engine {
 
     /// One step of the merger.
     func step() -> MergerThread.Pause {
-        let pause = merger.advance(on: &memory, time: time)
+        let before = time
+        let pause = merger.advance(on: &memory, time: before)
+        memory.statistics.cpu.total += lm_thread_cpu_nanoseconds() - before.cpuNanoseconds
         switch pause {
         case nil:
             return .none
@@ -51,30 +44,16 @@ final class Engine {
         }
     }
 
-    /// Asks for full scans without sleeps, until one merges nothing.
-    func hurry(scans: UInt64, then done: Semaphore) {
-        let counters = merger.counters
-        hurries.append(
-            Hurry(
-                scansLeft: max(2, scans), lastScan: counters.fullScans, mergedBefore: counters.pagesMerged, done: done))
+    /// Somebody waits for full scans without sleeps.
+    func add(_ hurry: Hurry) {
+        hurry.begin(with: merger.counters, isInScan: !merger.isBetweenScans)
+        hurries.append(hurry)
     }
 
     private func checkHurries() {
         guard !hurries.isEmpty else { return }
         let counters = merger.counters
-        hurries = hurries.compactMap { hurry in
-            guard counters.fullScans != hurry.lastScan else { return hurry }
-            var hurry = hurry
-            // The scan that was under way when this was asked for does not count.
-            let isQuiet = hurry.scansDone >= 2 && counters.pagesMerged == hurry.mergedBefore
-            hurry.scansDone += 1
-            hurry.scansLeft -= 1
-            hurry.lastScan = counters.fullScans
-            hurry.mergedBefore = counters.pagesMerged
-            guard isQuiet || hurry.scansLeft == 0 else { return hurry }
-            hurry.done.signal()
-            return nil
-        }
+        hurries.removeAll { $0.isDone(at: counters) }
     }
 
     func value(of attribute: String) throws(InProcessError) -> String {

@@ -143,9 +143,21 @@ extension InProcessMerger {
     /// - Throws: ``InProcessError`` of code `stopped` or `forked`.
     @discardableResult
     public func mergeNow(atMost scans: UInt64 = 8) throws(InProcessError) -> Counters {
-        let done = Semaphore()
-        try perform { engine throws(InProcessError) in engine.hurry(scans: scans, then: done) }
-        done.wait()
+        try hurry(Hurry(scansLeft: max(2, scans), endsWhenQuiet: true))
+    }
+
+    /// Finishes the full scan under way, then does so many more without sleeping. Does nothing unless `run` is 1.
+    ///
+    /// - Returns: The counters afterwards.
+    /// - Throws: ``InProcessError`` of code `stopped` or `forked`.
+    @discardableResult
+    public func scan(fullScans: UInt64 = 1) throws(InProcessError) -> Counters {
+        try hurry(Hurry(scansLeft: max(1, fullScans), endsWhenQuiet: false))
+    }
+
+    private func hurry(_ hurry: Hurry) throws(InProcessError) -> Counters {
+        try perform { engine throws(InProcessError) in engine.add(hurry) }
+        hurry.done.wait()
         return try counters()
     }
 }

@@ -8,7 +8,8 @@ public enum RemapKind: UInt8, Sendable {
     /// A page of a merged run (a private mapping of a segment); it is to map its frame.
     /// Not safe against writes through pins: see ``Remapper/mergesRewritten``.
     case rewritten
-    /// A page of a merged run that holds zeros: it becomes anonymous memory, empty. Not safe against writes through pins.
+    /// A page of a merged run that holds zeros: it becomes anonymous memory, empty. Not safe against writes through
+    /// pins either.
     case rewrittenZeros
 }
 

@@ -3,9 +3,9 @@ internal import CLinuxMemory
 extension Remapper {
     /// Gives pages of merged runs memory of their own again, anonymous as it was before the merge, with the same bytes.
     ///
-    /// Pages that still are their frames are copied and the copy takes their place in one step, run by run; readers never
-    /// wait, writers wait until the window closes. Pages that were rewritten have private memory already and stay as
-    /// they are (``RemapOutcome/rewritten``): one of them may be pinned, and a copy would miss what comes in later.
+    /// Pages that still are their frames are copied and the copy takes their place in one step, run by run; readers
+    /// never wait, writers wait until the window closes. Pages that were rewritten have private memory already and stay
+    /// as they are (``RemapOutcome/rewritten``): one of them may be pinned, and a copy would miss what comes in later.
     /// They remain pages of a private mapping of the segment.
     ///
     /// The new mappings join one another within a window, but not the anonymous memory around it: the kernel
@@ -30,8 +30,10 @@ extension Remapper {
         // SAFETY: the caller gave room for one outcome a page.
         for place in 0..<pageCount { unsafe outcomes[place] = .pending }
         let copies = mapCopies(&report, size, advice)
-        let opened = copies != 0 && open(&report, base: start, size: size)
-        if opened {
+        // Where the copies begin that are still there. What has moved away is no longer ours to unmap: another thread
+        // may have mapped something in its place.
+        var rest = 0
+        if copies != 0, open(&report, base: start, size: size) {
             // SAFETY: the buffer has room for a window.
             unsafe readMap(start, pageCount, into: scratch.windowMap, &report)
             var place = 0
@@ -44,12 +46,14 @@ extension Remapper {
                     continue
                 }
                 guard replaceByCopies(&report, start, copies, place..<end) else { break }
+                dropCopies(&report, copies, rest..<place)
+                rest = end
                 for page in place..<end { unsafe outcomes[page] = .merged }
                 place = end
             }
             close(&report, base: start, size: size)
         }
-        if copies != 0 { _ = report.count(lm_munmap(copies, size)) }
+        if copies != 0 { dropCopies(&report, copies, rest..<pageCount) }
         for place in 0..<pageCount {
             // SAFETY: as above.
             switch unsafe outcomes[place] {
@@ -120,6 +124,16 @@ extension Remapper {
         }
         advise(&report, advice, UInt(bitPattern: mapped), size)
         return UInt(bitPattern: mapped)
+    }
+
+    /// Unmaps copies that were not used.
+    private func dropCopies(_ report: inout RemapReport, _ copies: UInt, _ run: Range<Int>) {
+        guard !run.isEmpty else { return }
+        let start = copies + UInt(run.lowerBound * pageSize)
+        if report.count(lm_munmap(start, run.count * pageSize)) != 0 {
+            // No map entry to cut it out of a mapping that it joined.
+            _ = report.count(lm_madvise(start, run.count * pageSize, Int32(LM_MADV_DONTNEED)))
+        }
     }
 
     /// The end of the run of pages that still are their frames, by the page map that was read.

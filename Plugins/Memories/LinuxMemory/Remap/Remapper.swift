@@ -5,7 +5,8 @@ internal import CLinuxMemory
 ///
 /// A merge works on a window of at most 512 neighbouring pages:
 ///
-/// 1. **open**: the window goes from the tracker's context to a synchronous one, and is write-protected. Whoever writes now waits.
+/// 1. **open**: the window goes from the tracker's context to a synchronous one, and is write-protected. Whoever
+///    writes now waits.
 /// 2. **compare**: pages that differ from their frames are out. Others read on.
 /// 3. **move**: UFFDIO_MOVE takes the pages to a staging area. It refuses pages that a device or another process
 ///    has pinned or shares. From here on, readers of these pages wait too.
@@ -16,9 +17,9 @@ internal import CLinuxMemory
 ///
 /// The staged bytes are the only copy between 3 and 6: whatever goes wrong, they move back.
 ///
-/// The caller holds, from before the call until after it, the lock that keeps fork, munmap, mremap, madvise, mprotect and
-/// mmap away from the window, and does not use memory of a tracked range for itself: not its stack, not the pages given.
-/// The calls allocate nothing and lock nothing. After a merge every page of the window counts as written.
+/// The caller holds, from before the call until after it, the lock that keeps fork, munmap, mremap, madvise, mprotect
+/// and mmap away from the window, and does not use memory of a tracked range for itself: not its stack, not the pages
+/// given. The calls allocate nothing and lock nothing. After a merge every page of the window counts as written.
 ///
 /// The descriptors belong to the descriptor table of the thread that makes the remapper: use and destroy it there.
 public struct Remapper: ~Copyable {

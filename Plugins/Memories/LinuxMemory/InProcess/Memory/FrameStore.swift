@@ -27,6 +27,8 @@ struct FrameStore: ~Copyable {
     private(set) var framesInUse = 0
     /// Frames that are released and still held by their segment.
     private(set) var framesHeld = 0
+    /// Segments dropped since somebody last looked. Their numbers may come again for other segments.
+    var droppedSegments: [Int] = []
 
     init(pageSize: Int) {
         self.pageSize = pageSize
@@ -121,6 +123,7 @@ struct FrameStore: ~Copyable {
         _ = lm_close(segment.descriptor)
         framesHeld -= Int(segment.released)
         segments[index] = nil
+        droppedSegments.append(index)
     }
 
     private mutating func makeSegment() -> Int? {

@@ -5,10 +5,14 @@ import Remap
 
 extension InProcessMemory: PageMerger {
     func merge(_ plan: MergePlan, into outcome: inout MergeOutcome) {
+        measuring(\.merge) { carryOut(plan, into: &outcome) }
+    }
+
+    private func carryOut(_ plan: MergePlan, into outcome: inout MergeOutcome) {
         outcome.sites = [SiteOutcome](repeating: .changed, count: plan.sites.count)
         outcome.rows = [FrameRow?](repeating: nil, count: plan.groups.count)
         budget.refresh()
-        let rows = prepareRows(of: plan, into: &outcome)
+        let rows = measuring(\.fill) { prepareRows(of: plan, into: &outcome) }
         scratch.work.removeAll(keepingCapacity: true)
         for (place, site) in plan.sites.enumerated() {
             switch rows[Int(site.group)] {
@@ -129,5 +133,9 @@ extension InProcessMemory: PageMerger {
 
     func release(_ rows: [FrameRow]) {
         for row in rows { store.release(row) }
+        guard !store.droppedSegments.isEmpty else { return }
+        // Rewritten pages may still lie over frames of a dropped segment, whose number may come again.
+        for region in regions.values { region.orphanFrames(ofSegments: store.droppedSegments) }
+        store.droppedSegments.removeAll()
     }
 }

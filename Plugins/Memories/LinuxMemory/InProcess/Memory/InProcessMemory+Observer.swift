@@ -7,6 +7,12 @@ extension InProcessMemory: PageObserver {
     func observe(
         _ area: AreaID, pages: Range<UInt32>, into runs: inout [ObservedRun]
     ) throws(PageMemoryError) {
+        try measuring(\.observe) { () throws(PageMemoryError) in try observePages(area, pages, into: &runs) }
+    }
+
+    private func observePages(
+        _ area: AreaID, _ pages: Range<UInt32>, into runs: inout [ObservedRun]
+    ) throws(PageMemoryError) {
         runs.removeAll(keepingCapacity: true)
         guard let region = regions[area] else { throw .noSuchArea(area) }
         let range = pages.clamped(to: 0..<region.pageCount)

@@ -7,6 +7,12 @@ extension InProcessMemory: PageReader {
     func takeChecksums(
         of pages: [PageAddress], with checksum: any PageChecksum, into digests: inout [PageDigest?]
     ) {
+        measuring(\.checksum) { takeDigests(of: pages, with: checksum, into: &digests) }
+    }
+
+    private func takeDigests(
+        of pages: [PageAddress], with checksum: any PageChecksum, into digests: inout [PageDigest?]
+    ) {
         digests.removeAll(keepingCapacity: true)
         digests.reserveCapacity(pages.count)
         for page in pages {

@@ -3,6 +3,10 @@ import Remap
 
 extension InProcessMemory {
     func unmerge(_ pages: [PageAddress], into outcome: inout [SiteOutcome]) {
+        measuring(\.unmerge) { unmergeRuns(pages, into: &outcome) }
+    }
+
+    private func unmergeRuns(_ pages: [PageAddress], into outcome: inout [SiteOutcome]) {
         outcome.removeAll(keepingCapacity: true)
         budget.refresh()
         var start = 0

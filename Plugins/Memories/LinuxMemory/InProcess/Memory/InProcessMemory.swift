@@ -42,6 +42,15 @@ final class InProcessMemory {
         return nil
     }
 
+    /// Runs a step and adds its CPU time.
+    func measuring<R, E: Error>(
+        _ step: WritableKeyPath<StepTimes, UInt64>, _ body: () throws(E) -> R
+    ) throws(E) -> R {
+        let start = lm_thread_cpu_nanoseconds()
+        defer { statistics.cpu[keyPath: step] += lm_thread_cpu_nanoseconds() - start }
+        return try body()
+    }
+
     /// The address of a page; `nil` when its area is gone.
     func pointer(to page: PageAddress) -> UnsafeMutableRawPointer? {
         guard let region = regions[page.area], page.index < region.pageCount else { return nil }

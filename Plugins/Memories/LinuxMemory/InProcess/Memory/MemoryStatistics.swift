@@ -31,6 +31,31 @@ public struct MemoryStatistics: Sendable, Hashable {
     /// Why rewritten pages are left alone at the moment, `nil` if they are not.
     public var rewrittenPagesLeft: String?
 
+    /// CPU time of the merging thread by step.
+    public var cpu = StepTimes()
+
+    /// Takes zeros.
+    public init() {}
+}
+
+/// CPU time of the merging thread, in nanoseconds, by step of the scan.
+public struct StepTimes: Sendable, Hashable {
+    /// Asking the kernel which pages changed.
+    public var observe: UInt64 = 0
+    /// Taking checksums.
+    public var checksum: UInt64 = 0
+    /// Filling new frames, a part of merging.
+    public var fill: UInt64 = 0
+    /// Merging, with filling.
+    public var merge: UInt64 = 0
+    /// Unmerging.
+    public var unmerge: UInt64 = 0
+    /// Everything, with matching and the merger's own bookkeeping.
+    public var total: UInt64 = 0
+
+    /// Looking pages up and comparing them, and bookkeeping: what is left of the total.
+    public var match: UInt64 { total - min(total, observe + checksum + merge + unmerge) }
+
     /// Takes zeros.
     public init() {}
 }

@@ -48,6 +48,22 @@ final class RegionRecord {
         unsafe frames[Int(page)] = frame.map { $0.rawValue + 1 } ?? 0
     }
 
+    /// Notes that pages lie over frames that are not the store's any more: such a page is never taken to lie over the frame
+    /// that has the same number later.
+    ///
+    /// - Complexity: O(n) in the pages of the region, for each 64 MiB of frames dropped.
+    func orphanFrames(ofSegments segments: [Int]) {
+        for page in 0..<pageCount {
+            guard let frame = frame(at: page), frame != RegionRecord.orphan else { continue }
+            if segments.contains(Int(frame.rawValue / FrameStore.framesPerSegment)) {
+                setFrame(RegionRecord.orphan, at: page)
+            }
+        }
+    }
+
+    /// Stands for a frame of a segment that was dropped.
+    static let orphan = Frame(rawValue: UInt32.max - 1)
+
     /// Takes over what another record knows of the pages that both have.
     func copyFrames(from other: RegionRecord) {
         for page in 0..<min(pageCount, other.pageCount) { setFrame(other.frame(at: page), at: page) }
@@ -56,7 +72,7 @@ final class RegionRecord {
     /// Whether a page and the one after it are in different map entries, as far as merging made them.
     private func isBoundary(after page: UInt32) -> Bool {
         let (left, right) = unsafe (frames[Int(page)], frames[Int(page) + 1])
-        return right != (left == 0 ? 0 : left + 1)
+        return right != (left == 0 ? 0 : left &+ 1)
     }
 
     /// The number of borders between map entries inside a range and at its two ends.

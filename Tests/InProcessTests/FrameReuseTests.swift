@@ -1,0 +1,33 @@
+import Assembly
+import InProcess
+import Testing
+
+extension RealMemory {
+    struct FrameReuseTests {
+        /// Frames of a segment of the store.
+        private static let segment = 16384
+
+        @Test("A rewritten page never falls back on a frame of a segment that is gone")
+        func reusedNumbers() throws {
+            // A page that lies over a frame of a segment that was dropped meets a new segment of the same number.
+            let merger = try InProcessMerger.quiet(rowLength: 1, rewritten: .mergeWithoutPins)
+            let pages = Self.segment
+            let region = try MergeableRegion.allocate(byteCount: 2 * pages * pageSize, in: merger)
+            var round = 0
+            func seed(_ page: Int) -> Int {
+                // In the second round every 16th page has no twin, and stays over its first frame.
+                if round == 1, page % 16 == 0 { return 1_000_000 + page }
+                return 1 + round * pages + page % pages
+            }
+            for next in 0..<4 {
+                round = next
+                try region.fill(seed: seed)
+                let counters = try merger.mergeNow()
+                #expect(counters.pagesSharing >= pages / 2)
+                let wrong = try region.wrongPages(seed: seed)
+                #expect(wrong.isEmpty, "round \(round): \(wrong.count) wrong pages, \(wrong.prefix(5))")
+            }
+            try region.release()
+        }
+    }
+}

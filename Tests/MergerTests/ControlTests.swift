@@ -1,0 +1,115 @@
+import Merger
+import PageMemory
+import ScanPolicy
+import SimulatedMemory
+import Testing
+
+@Suite("Control attributes")
+struct ControlTests {
+    func merged(_ variant: Variant = Variant()) throws -> Rig {
+        let rig = Rig(variant)
+        try rig.add(1)
+        rig.fill(1, 0..<8, "a")
+        rig.fill(1, 8..<12, "b")
+        rig.scan(3)
+        rig.expect(2, 10)
+        return rig
+    }
+
+    @Test("run 2 twice is run 2 once; run 1 afterwards merges to the same numbers", arguments: Variant.few)
+    func unmergeTwice(variant: Variant) throws {
+        let rig = try merged(variant)
+        for _ in 0..<2 {
+            try rig.set("run", to: "2")
+            rig.merger.settle(on: &rig.memory)
+            rig.expect(0, 0)
+            #expect(rig.memory.tally.unmerges == 12)
+            #expect(rig.merger.run == .unmerge && !rig.merger.isUnmerging)
+        }
+        rig.scan()
+        rig.expect(0, 0)
+        try rig.set("run", to: "1")
+        rig.scan()
+        rig.expect(0, 0, volatile: 12)
+        rig.scan()
+        rig.expect(2, 10)
+        rig.expectFilled(1, 0..<8, "a")
+        rig.expectFilled(1, 8..<12, "b")
+    }
+
+    @Test("run 0 keeps what is merged, and scans nothing")
+    func stopped() throws {
+        let rig = try merged()
+        try rig.set("run", to: "0\n")
+        rig.fill(1, 0..<1, "c")
+        rig.memory.tally = SimulatedTally()
+        rig.scan(3)
+        #expect(rig.memory.tally == SimulatedTally())
+        #expect(rig.counters.pagesSharing == 10)
+        try rig.set("run", to: "1")
+        rig.scan(2)
+        rig.expect(2, 9, unshared: 1)
+    }
+
+    @Test("an unmerge that fails turns run into 0 and is told", arguments: [SiteOutcome.outOfMemory, .busy])
+    func unmergeFails(answer: SiteOutcome) throws {
+        let rig = try merged()
+        let stubborn = rig.page(1, 3)
+        rig.memory.refusal = { $0 == .unmerge && $1 == stubborn ? answer : nil }
+        try rig.set("run", to: "2")
+        rig.merger.settle(on: &rig.memory)
+        #expect(rig.merger.run == .stop)
+        #expect(rig.takeUnmergeFailures() == 1)
+        #expect(rig.takeUnmergeFailures() == 0)
+        rig.expect(1, 0, volatile: 11)
+        rig.memory.refusal = nil
+        try rig.set("run", to: "2")
+        rig.merger.settle(on: &rig.memory)
+        rig.expect(0, 0)
+    }
+
+    @Test(
+        "bad values are refused and change nothing",
+        arguments: [
+            ("run", "3"), ("run", "-1"), ("run", ""), ("run", "1x"), ("run", "4294967296"), ("run", "1\n\n"),
+            ("run", " 1"), ("run", "18446744073709551617"), ("pages_to_scan", "4294967296"), ("pages_to_scan", "+1"),
+            ("sleep_millisecs", "4294967296"), ("sleep_millisecs", "x"), ("use_zero_pages", "2"), ("row_length", "0"),
+        ])
+    func badValues(attribute: String, value: String) throws {
+        let rig = Rig()
+        let before = try rig.value(attribute)
+        #expect(throws: AttributeError.self) { try rig.set(attribute, to: value) }
+        #expect(try rig.value(attribute) == before)
+    }
+
+    @Test("counters can only be read, and unknown names are unknown")
+    func names() throws {
+        let rig = Rig()
+        for name in rig.merger.attributes { _ = try rig.value(name) }
+        #expect(throws: AttributeError.readOnly(name: "pages_shared")) {
+            try rig.set("pages_shared", to: "1")
+        }
+        #expect(throws: AttributeError.unknown(name: "colour")) { try rig.set("colour", to: "1") }
+        #expect(throws: AttributeError.unknown(name: "colour")) { _ = try rig.value("colour") }
+    }
+
+    @Test("pages_to_scan bounds a wake-up, and 0 scans nothing")
+    func pagesToScan() throws {
+        var variant = Variant()
+        variant.pagesToScan = 5
+        let rig = Rig(variant)
+        try rig.add(1)
+        rig.fill(1, 0..<12, "a")
+        var wakeUps: [UInt64] = []
+        while rig.counters.fullScans == 0 {
+            if rig.merger.advance(on: &rig.memory) != nil { wakeUps.append(rig.counters.pagesScanned) }
+        }
+        #expect(wakeUps == [5, 10])
+        rig.scan(1)
+        rig.expect(1, 11)
+        try rig.set("pages_to_scan", to: "0")
+        let scanned = rig.counters.pagesScanned
+        rig.scan(3)
+        #expect(rig.counters.pagesScanned == scanned)
+    }
+}

@@ -1,0 +1,80 @@
+import FixedPolicy
+import HashTableIndex
+import JHash2Checksum
+import Merger
+import PageChecksum
+import PageTree
+import RedBlackTree
+import Testing
+import XXHashChecksum
+
+/// A checksum with few values, so that different pages often have the same.
+struct WeakChecksum: PageChecksum {
+    var name: String { "weak" }
+    var bits: Int { 2 }
+
+    func digest(of page: RawSpan) -> PageDigest { PageDigest(XXH3Checksum().digest(of: page).low & 3) }
+}
+
+/// A choice of strategies and of memory.
+struct Variant: Sendable, Hashable, CustomStringConvertible {
+    enum Checksum: String, Sendable, CaseIterable { case jhash2, xxh3, weak }
+    enum Tree: String, Sendable, CaseIterable { case redBlack, redBlackContent, hashTable }
+
+    var checksum = Checksum.xxh3
+    var stable = Tree.redBlack
+    var unstable = Tree.redBlack
+    var tracksChanges = true
+    var pageSize = 64
+    var usesZeroPages = false
+    var rowLength: UInt32 = 1
+    var batchPages = 512
+    var pagesToScan: UInt32 = 1 << 20
+
+    var description: String {
+        "\(checksum) \(stable)/\(unstable) tracks:\(tracksChanges) page:\(pageSize) zeros:\(usesZeroPages) "
+            + "row:\(rowLength) batch:\(batchPages) scan:\(pagesToScan)"
+    }
+
+    func makeChecksum() -> any PageChecksum {
+        switch checksum {
+        case .jhash2: JHash2()
+        case .xxh3: XXH3Checksum()
+        case .weak: WeakChecksum()
+        }
+    }
+
+    private static func make(_ tree: Tree) -> any PageTree {
+        switch tree {
+        case .redBlack: RedBlackTree()
+        case .redBlackContent: RedBlackTree(order: .content)
+        case .hashTable: HashTable()
+        }
+    }
+
+    func makeMerger() -> Merger {
+        var configuration = MergerConfiguration()
+        configuration.usesZeroPages = usesZeroPages
+        configuration.rowLength = rowLength
+        configuration.batchPages = batchPages
+        configuration.scansUntilRetry = 4
+        return Merger(
+            configuration: configuration, checksum: makeChecksum(), stableTree: Variant.make(stable),
+            unstableTree: Variant.make(unstable), policy: FixedPolicy(pagesToScan: pagesToScan, sleepMillisecs: 0),
+            pageSize: pageSize, tracksChanges: tracksChanges)
+    }
+
+    /// Every checksum with every pair of trees, on both kinds of memory.
+    static let strategies: [Variant] = Checksum.allCases.flatMap { checksum in
+        Tree.allCases.flatMap { stable in
+            Tree.allCases.flatMap { unstable in
+                [true, false].map { tracks in
+                    Variant(checksum: checksum, stable: stable, unstable: unstable, tracksChanges: tracks)
+                }
+            }
+        }
+    }
+
+    /// Each tree for both uses, on both kinds of memory, with a good checksum and a poor one.
+    static let few: [Variant] = strategies.filter { $0.stable == $0.unstable && $0.checksum != .jhash2 }
+}

@@ -1,0 +1,71 @@
+import CLinuxMemory
+import Remap
+import Testing
+
+extension Bed {
+    /// Merges what is not merged, again and again, and unmerges it, for some time.
+    func churn(milliseconds: UInt64) -> RemapReport {
+        var total = RemapReport()
+        let end = lm_monotonic_nanoseconds() + milliseconds * 1_000_000
+        while lm_monotonic_nanoseconds() < end {
+            for _ in 0..<3 { total.add(mergeAll()) }
+            var page = 0
+            while page < region.count {
+                var last = page
+                while last < region.count, isMerged[last] == isMerged[page] { last += 1 }
+                if isMerged[page] { total.add(unmerge(page..<last).report) }
+                page = last
+            }
+        }
+        return total
+    }
+
+    /// Merges whatever is private at the moment.
+    private func mergeAll() -> RemapReport {
+        let entries = region.pagemap()
+        var list: [RemapPage] = []
+        for page in 0..<region.count {
+            guard entries[page] & LM_PAGEMAP_PRESENT != 0, entries[page] & LM_PAGEMAP_FILE == 0 else { continue }
+            list.append(self.page(page, kind: isMerged[page] ? .rewritten : .frame, liesOverFrame: isMerged[page]))
+        }
+        return list.isEmpty ? RemapReport() : merge(list).report
+    }
+}
+
+@Suite(.serialized, .enabled(if: Bed.missing == nil, "\(Bed.missing ?? "")"))
+struct ConcurrencyTests {
+    @Test("No write is lost while pages merge and unmerge under writers")
+    func writers() throws {
+        let bed = try Bed(pages: 256)
+        let crowd = Crowd(on: bed.region)
+        var report = RemapReport()
+        crowd.run { report = bed.churn(milliseconds: 2000) }
+        #expect(crowd.lostWrites == 0)
+        #expect(bed.isIntact)
+        #expect(crowd.writeCount > 1000)
+        #expect(report.merged > 1000)
+        #expect(report.lost == 0)
+        #expect(report.blockedWrites > 0)
+        #expect(!report.trackingLost)
+    }
+
+    #if Mutants
+        @Test("Without write protection and second compare, writes are lost")
+        func mutant() throws {
+            let bed = try Bed(pages: 256)
+            bed.remapper.mutants = [.noWriteProtection, .noSecondCompare]
+            let crowd = Crowd(on: bed.region)
+            crowd.run { _ = bed.churn(milliseconds: 4000) }
+            #expect(crowd.lostWrites > 0)
+        }
+
+        @Test("Without write protection alone, rewritten pages lose writes")
+        func mutantOfRewritten() throws {
+            let bed = try Bed(pages: 256)
+            bed.remapper.mutants = [.noWriteProtection]
+            let crowd = Crowd(on: bed.region)
+            crowd.run { _ = bed.churn(milliseconds: 4000) }
+            #expect(crowd.lostWrites > 0)
+        }
+    #endif
+}
