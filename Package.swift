@@ -67,8 +67,11 @@ let parts: [Part] = [
     // Tools
     Part(
         name: "samepage", kind: .tool, path: "Tools/samepage",
-        needs: ["Assembly", "InProcess", "Merger", argumentParser]),
+        needs: ["Assembly", "InProcess", "Merger", "FrontEnd", "PageChecksum", "ScanPolicy", argumentParser]),
     // Tests
+    Part(
+        name: "CommandTests", kind: .test, path: "Tests/CommandTests",
+        needs: ["samepage", "Assembly", "InProcess", .product(name: "Subprocess", package: "swift-subprocess")]),
     Part(
         name: "MemoryTests", kind: .test, path: "Tests/MemoryTests",
         needs: [
@@ -108,7 +111,8 @@ let package = Package(
             description: "For tests only: lets the torture take out one safety of the merge, to see that it is missed.")
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
         // libxxhash, from the Debian package libxxhash-dev.

@@ -20,7 +20,8 @@ public enum SearchResult: Sendable, Hashable {
     case found(UInt32)
     /// No such element.
     case absent
-    /// The search met this element, whose page is gone, and could not go on.
+    /// No such element was found, but the search met this element, whose page is gone. An index ordered by content could
+    /// not go on there; a keyed index has looked at all others of the same digest.
     case gone(UInt32)
 }
 
@@ -36,7 +37,7 @@ public enum SearchResult: Sendable, Hashable {
 /// - An index ordered by content alone must survive that the content of its elements changes under it (the unstable
 ///   tree): it may then miss an element, but must neither trap nor loop, must stay balanced (by something other
 ///   than content), and must remove any of its elements by number.
-/// - While an element is in the index its digest in `digests` does not change.
+/// - While an element is in the index its digest in `digests` does not change; the page it stands for may.
 /// - No call allocates except to grow the tables of the index.
 public protocol PageTree: Sendable {
     /// The name by which configuration selects this index, for example `red-black`.
@@ -66,7 +67,8 @@ public protocol PageTree: Sendable {
 
     /// Adds an element at the place where the search just before it ended with ``SearchResult/absent``.
     ///
-    /// Nothing may be called on this index between that search and this call.
+    /// Nothing may be called on this index between that search and this call. The element's digest stands in
+    /// `digests` already.
     ///
     /// - Precondition: The last call was a search that returned `absent`, and the element is not in the index.
     mutating func insert(_ element: UInt32, in digests: Span<PageDigest>)

@@ -1,5 +1,6 @@
 import Assembly
 import InProcess
+import Merger
 import Testing
 
 extension RealMemory {
@@ -12,10 +13,13 @@ extension RealMemory {
             // A page that lies over a frame of a segment that was dropped meets a new segment of the same number.
             let merger = try InProcessMerger.quiet(rowLength: 1, rewritten: .mergeWithoutPins)
             let pages = Self.segment
-            let region = try MergeableRegion.allocate(byteCount: 2 * pages * pageSize, in: merger)
+            let spare = pages / 16
+            let region = try MergeableRegion.allocate(byteCount: (2 * pages + 2 * spare) * pageSize, in: merger)
             var round = 0
             func seed(_ page: Int) -> Int {
-                // In the second round every 16th page has no twin, and stays over its first frame.
+                // In the second round every 16th page has no twin, and stays over its first frame; the spare pages take
+                // the frames that are left of the segment.
+                if page >= 2 * pages { return 2_000_000 + (round == 1 ? page % spare : page) }
                 if round == 1, page % 16 == 0 { return 1_000_000 + page }
                 return 1 + round * pages + page % pages
             }

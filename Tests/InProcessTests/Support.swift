@@ -50,7 +50,7 @@ extension MergeableRegion {
     }
 
     /// Where the region lies.
-    var address: UInt { (try? unsafe withUnsafeBytes { unsafe UInt(bitPattern: $0.baseAddress!) }) ?? 0 }
+    var address: UInt { (try? unsafe withUnsafeBytes { UInt(bitPattern: $0.baseAddress!) }) ?? 0 }
 
     /// Writes one word of a page.
     func poke(_ page: Int, _ value: UInt64, word: Int = 0) throws {

@@ -21,7 +21,7 @@ struct ControlTests {
         let rig = try merged(variant)
         for _ in 0..<2 {
             try rig.set("run", to: "2")
-            rig.merger.settle(on: &rig.memory)
+            rig.settle()
             rig.expect(0, 0)
             #expect(rig.memory.tally.unmerges == 12)
             #expect(rig.merger.run == .unmerge && !rig.merger.isUnmerging)
@@ -57,14 +57,14 @@ struct ControlTests {
         let stubborn = rig.page(1, 3)
         rig.memory.refusal = { $0 == .unmerge && $1 == stubborn ? answer : nil }
         try rig.set("run", to: "2")
-        rig.merger.settle(on: &rig.memory)
+        rig.settle()
         #expect(rig.merger.run == .stop)
         #expect(rig.takeUnmergeFailures() == 1)
         #expect(rig.takeUnmergeFailures() == 0)
         rig.expect(1, 0, volatile: 11)
         rig.memory.refusal = nil
         try rig.set("run", to: "2")
-        rig.merger.settle(on: &rig.memory)
+        rig.settle()
         rig.expect(0, 0)
     }
 
@@ -102,9 +102,9 @@ struct ControlTests {
         rig.fill(1, 0..<12, "a")
         var wakeUps: [UInt64] = []
         while rig.counters.fullScans == 0 {
-            if rig.merger.advance(on: &rig.memory) != nil { wakeUps.append(rig.counters.pagesScanned) }
+            if rig.advance() != nil { wakeUps.append(rig.counters.pagesScanned) }
         }
-        #expect(wakeUps == [5, 10])
+        #expect(wakeUps == [5, 10, 12])
         rig.scan(1)
         rig.expect(1, 11)
         try rig.set("pages_to_scan", to: "0")

@@ -7,7 +7,7 @@ import Testing
 /// A merger on simulated memory, with the words that the tests are written in.
 final class Rig {
     var merger: Merger
-    var memory: SimulatedMemory
+    let memory: SimulatedMemory
     let variant: Variant
 
     init(_ variant: Variant = Variant()) {
@@ -69,7 +69,23 @@ final class Rig {
 
     func takeUnmergeFailures() -> Int { merger.takeUnmergeFailures() }
 
-    func scan(_ passes: UInt64 = 1) { merger.scan(passes: passes, on: &memory) }
+    // The memory is handed over as a copy of the reference: hooks use it while the merger does.
+
+    func scan(_ passes: UInt64 = 1) {
+        var memory = memory
+        merger.scan(passes: passes, on: &memory)
+    }
+
+    func settle() {
+        var memory = memory
+        merger.settle(on: &memory)
+    }
+
+    @discardableResult
+    func advance() -> MergerPause? {
+        var memory = memory
+        return merger.advance(on: &memory)
+    }
 
     /// Pages shared and sharing, volatile and unshared, in the order of the reference's tables.
     func expect(
@@ -94,7 +110,7 @@ final class Rig {
     /// Everything is unmapped; no frame may be left.
     func expectNothingLeft(sourceLocation: SourceLocation = #_sourceLocation) {
         for area in memory.registeredAreas { unmap(area.id.rawValue) }
-        merger.settle(on: &memory)
+        settle()
         #expect(memory.census() == SimulatedCensus(), sourceLocation: sourceLocation)
         #expect(memory.violations == [], sourceLocation: sourceLocation)
         #expect(counters.items == 0 && counters.pagesShared == 0, sourceLocation: sourceLocation)

@@ -37,12 +37,12 @@ struct ScenarioTests {
         #expect(rig.memory.read(rig.page(10, 31)) == rig.bytes("d", last: "e"))
 
         try rig.set("run", to: "2")
-        rig.merger.settle(on: &rig.memory)
+        rig.settle()
         rig.expect(0, 0, "stage 5")
         #expect(try rig.value("run") == "2")
         #expect(try rig.value("full_scans") == "0")
         try rig.set("run", to: "0")
-        rig.merger.settle(on: &rig.memory)
+        rig.settle()
         rig.expect(0, 0, "stage 6")
         #expect(try rig.value("run") == "0")
         for space in [1, 3] as [UInt32] { verify(space, "d") }

@@ -75,6 +75,13 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// As few as have every tree and both kinds of memory.
+    static let corners = [
+        Variant(), Variant(stable: .redBlackContent, unstable: .redBlackContent),
+        Variant(stable: .redBlack, unstable: .redBlackContent, tracksChanges: false),
+        Variant(checksum: .weak, stable: .hashTable, unstable: .hashTable),
+    ]
+
     /// Each tree for both uses, on both kinds of memory, with a good checksum and a poor one.
     static let few: [Variant] = strategies.filter { $0.stable == $0.unstable && $0.checksum != .jhash2 }
 }

@@ -124,6 +124,25 @@ struct MergeTests {
         #expect(bed.isIntact)
     }
 
+    #if Mutants
+        @Test("Pages that changed after the first compare move back")
+        func moveBack() throws {
+            let bed = try Bed(pages: 512)
+            bed.remapper.mutants = .noFirstCompare
+            let differing = [0, 3, 4, 5, 100, 511]
+            for page in differing { bed.region[page, 7] = 1 }
+            let (report, outcomes) = bed.merge((0..<512).map { bed.page($0) })
+            #expect(report.movedBack == UInt32(differing.count))
+            for page in 0..<512 { #expect(outcomes[page] == (differing.contains(page) ? .changed : .merged)) }
+            for page in differing {
+                #expect(bed.region[page, 7] == 1)
+                bed.region[page, 7] = UInt64((page + 1) * Pages.words + 7)
+            }
+            #expect(bed.isIntact)
+            #expect(bed.region.privatePages() == differing.count)
+        }
+    #endif
+
     @Test("A wrong plan changes nothing")
     func wrongPlans() throws {
         let bed = try Bed(pages: 8)

@@ -17,8 +17,13 @@ extension SimulatedMemory {
         }
         areas[area.id] = area
         forgetObservations(of: area.id)
-        for case (let page, .shared) in spaces[area.space]?.pages ?? [] where pages.contains(page) {
-            inherited.insert(PagePlace(space: area.space, page: page))
+        for (page, holding) in spaces[area.space]?.pages ?? [] where pages.contains(page) {
+            let place = PagePlace(space: area.space, page: page)
+            switch holding {
+            case .shared: inherited.insert(place)
+            case .zeros: set(place, to: .absent, changed: false)
+            case .absent, .own: break
+            }
         }
     }
 
@@ -65,11 +70,11 @@ extension SimulatedMemory {
         read(at: PagePlace(space: space, page: page))
     }
 
-    /// Gives a page back, as `madvise(MADV_DONTNEED)` does: it reads as zeros from now on.
+    /// Gives a page back, as `madvise(MADV_DONTNEED)` does: it reads as zeros from now on. A page that holds nothing, also
+    /// one that a merge gave back, is as it was.
     public func discard(_ page: PageAddress) {
         let place = place(of: page)
-        if case .absent = holding(at: place) { return }
-        set(place, to: .absent, changed: true)
+        if holding(at: place).exists { set(place, to: .absent, changed: true) }
     }
 
     private func write(_ bytes: [UInt8], at offset: Int, to place: PagePlace) {

@@ -6,7 +6,8 @@ public struct SimulatedCensus: Hashable, Sendable {
     public var merged = 0
     /// Pages that map a frame since before their area was registered.
     public var inherited = 0
-    /// Pages of registered areas that were given back because they held zeros, and not written since.
+    /// Pages of registered areas that were given back because they held zeros, and not written since; whether
+    /// they were discarded after that cannot be told.
     public var zeroed = 0
     /// Pages of registered areas with content of their own.
     public var own = 0

@@ -38,7 +38,8 @@ package enum Accounts {
 
     /// The text of a small file of the kernel.
     private static func read(_ path: String) -> String? {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
+        // SAFETY: the path outlives the call.
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }
         var text: [UInt8] = []

@@ -13,7 +13,8 @@ struct FilePages: ~Copyable {
     private var file: Int32 = -1
     private var pagesLeft = 0
     private var pagesThisWalk = 0
-    /// Files that gave content so far.
+    private var isFirstWalk = true
+    /// Different files that gave content so far.
     private(set) var files = 0
 
     private struct FileIdentity: Hashable {
@@ -60,7 +61,8 @@ struct FilePages: ~Copyable {
         if file >= 0 { close(file) }
         file = -1
         while let path = walk.next() {
-            let opened = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+            // SAFETY: the path outlives the call.
+            let opened = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
             guard opened >= 0 else { continue }
             var status = stat()
             let isKnown = unsafe fstat(opened, &status) == 0
@@ -71,7 +73,7 @@ struct FilePages: ~Copyable {
             }
             file = opened
             pagesLeft = FilePages.pagesPerFile
-            files += 1
+            if isFirstWalk { files += 1 }
             return
         }
         guard pagesThisWalk > 0 else {
@@ -79,6 +81,7 @@ struct FilePages: ~Copyable {
                 "no file below \(FilePages.folders.joined(separator: ", ")) can be read; the demo needs real content")
         }
         pagesThisWalk = 0
+        isFirstWalk = false
         seen = []
         walk = FileWalk(below: FilePages.folders)
     }

@@ -57,6 +57,11 @@ extension Engine {
         memory.budget.recount()
     }
 
+    /// Lets nothing of a region that was unmerged lie over frames any more, as far as possible.
+    func returnToAnonymous(_ area: AreaID) {
+        if let region = memory.regions[area] { memory.returnToAnonymous(region) }
+    }
+
     /// Forgets a region that was unregistered.
     func forget(_ area: AreaID) { memory.regions[area] = nil }
 

@@ -22,6 +22,9 @@ extension Remapper {
                 batch.decide(position, .busy)
                 continue
             }
+            #if Mutants
+                if mutants.contains(.noFirstCompare) { continue }
+            #endif
             if !isEqual(&batch, position, at: batch.address(position)) { batch.decide(position, .changed) }
         }
     }

@@ -13,6 +13,7 @@ extension Remapper {
     public mutating func merge(
         window base: UnsafeMutableRawPointer, pageCount: Int, pages: UnsafeMutablePointer<RemapPage>, count: Int
     ) -> RemapReport {
+        if count == 0 { return RemapReport() }
         // SAFETY: the caller's pages outlive the call; the batch does not outlive it.
         var batch = unsafe Batch(
             base: UInt(bitPattern: base), pageCount: pageCount, pages: pages, count: count, pageSize: pageSize,

@@ -15,9 +15,11 @@ extension Remapper {
     ///   - base: The first page. All pages lie in merged runs.
     ///   - pageCount: At most ``windowCapacity``.
     ///   - advice: The area's advice.
+    ///   - copiesRewritten: Whether rewritten pages are copied too, so that nothing of the segment stays mapped. Writes
+    ///     that come through a pin at that moment would be lost: only for a process that has no source of pins.
     ///   - outcomes: Room for one outcome a page: merged (it is anonymous memory now), rewritten, mapLimit or failed.
     public mutating func unmerge(
-        _ base: UnsafeMutableRawPointer, pageCount: Int, advice: RemapAdvice,
+        _ base: UnsafeMutableRawPointer, pageCount: Int, advice: RemapAdvice, copiesRewritten: Bool = false,
         outcomes: UnsafeMutablePointer<RemapOutcome>
     ) -> RemapReport {
         var report = RemapReport()
@@ -38,7 +40,7 @@ extension Remapper {
             unsafe readMap(start, pageCount, into: scratch.windowMap, &report)
             var place = 0
             while place < pageCount {
-                let end = endOfFrames(from: place, pageCount)
+                let end = copiesRewritten ? pageCount : endOfFrames(from: place, pageCount)
                 if end == place {
                     // SAFETY: as above.
                     unsafe outcomes[place] = .rewritten

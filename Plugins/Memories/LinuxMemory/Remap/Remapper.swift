@@ -146,6 +146,8 @@ public struct Remapper: ~Copyable {
         public static var noWriteProtection: Self { Self(rawValue: 1) }
         /// No second compare.
         public static var noSecondCompare: Self { Self(rawValue: 2) }
+        /// No first compare: pages that differ are moved, and have to come back.
+        public static var noFirstCompare: Self { Self(rawValue: 8) }
         /// Errors of UFFDIO_MOVE are believed without a look into the page map.
         public static var noPagemapRule: Self { Self(rawValue: 4) }
     }

@@ -27,7 +27,7 @@ struct FrameStore: ~Copyable {
     private(set) var framesInUse = 0
     /// Frames that are released and still held by their segment.
     private(set) var framesHeld = 0
-    /// Segments dropped since somebody last looked. Their numbers may come again for other segments.
+    /// Segments dropped since the list was last emptied. Until then their numbers do not come again for others.
     var droppedSegments: [Int] = []
 
     init(pageSize: Int) {
@@ -150,7 +150,7 @@ struct FrameStore: ~Copyable {
         }
         _ = lm_madvise(UInt(bitPattern: bytes), size, Int32(LM_MADV_DONTFORK))
         let segment = unsafe Segment(descriptor: descriptor, bytes: bytes)
-        if let hole = segments.firstIndex(where: { $0 == nil }) {
+        if let hole = segments.indices.first(where: { segments[$0] == nil && !droppedSegments.contains($0) }) {
             segments[hole] = segment
             return hole
         }

@@ -39,14 +39,44 @@ extension InProcessMemory {
             }
         }
         record(report)
+        var isBroken = false
+        if results.contains(.mapLimit) {
+            // Without map entries for copies, the pages can still get memory of their own where they are.
+            // SAFETY: as above.
+            isBroken = unsafe remapper!.breakSharing(
+                region.address(of: pages.lowerBound, pageSize: pageSize), pageCount: pages.count
+            ).merged > 0
+        }
         for (page, result) in zip(pages, results) {
             // A rewritten page has memory of its own already and stays where it is.
-            outcome.append(SiteOutcome(result))
+            outcome.append(result == .mapLimit && isBroken ? .merged : SiteOutcome(result))
             if result == .merged { region.setFrame(nil, at: page) }
         }
         // Copies do not join the memory around them.
         budget.add(abs(region.boundaries(around: pages) - before))
         if report.trackingLost { retrack(region, pages) }
+    }
+
+    /// Takes the last pages of a region out of private file mappings, so that the program may use the memory as if it had never
+    /// been merged. Leaves them where something may be writing through pins.
+    func returnToAnonymous(_ region: RegionRecord) {
+        guard remapper != nil, PinSources.sign() == nil else { return }
+        var rest = 0..<region.pageCount
+        while let run = region.mergedRun(in: rest) {
+            let part = run.prefix(Remapper.windowCapacity)
+            var results = [RemapOutcome](repeating: .pending, count: part.count)
+            let report = unsafe results.withUnsafeMutableBufferPointer { buffer in
+                ForkGuard.holdingOffForks {
+                    // SAFETY: the pages belong to the region, and the buffer has room for one outcome each.
+                    unsafe remapper!.unmerge(
+                        region.address(of: part.lowerBound, pageSize: pageSize), pageCount: part.count,
+                        advice: region.advice, copiesRewritten: true, outcomes: buffer.baseAddress!)
+                }
+            }
+            record(report)
+            for (page, result) in zip(part, results) where result == .merged { region.setFrame(nil, at: page) }
+            rest = part.upperBound..<region.pageCount
+        }
     }
 
     /// Makes pages read as zeros and gives their memory back.

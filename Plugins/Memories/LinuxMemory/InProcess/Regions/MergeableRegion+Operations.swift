@@ -90,6 +90,7 @@ extension MergeableRegion {
         do throws(InProcessError) {
             try merger.perform { engine throws(InProcessError) in
                 try engine.unregister(area, unmerging: !before.isOwned)
+                if !before.isOwned { engine.returnToAnonymous(area) }
                 engine.forget(area)
                 guard before.isOwned else { return }
                 _ = lm_munmap(before.bytes.address, before.bytes.byteCount)

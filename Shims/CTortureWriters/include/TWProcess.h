@@ -1,0 +1,112 @@
+#ifndef SAMEPAGE_TW_PROCESS_H
+#define SAMEPAGE_TW_PROCESS_H
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static inline long tw_result(long value) { return value < 0 ? -errno : value; }
+
+/// fork, with the handlers of pthread_atfork. Swift hides it.
+static inline int tw_fork(void) { return (int)tw_result(fork()); }
+
+/// The fork system call without any handler; the child does nothing but end.
+static inline int tw_raw_fork_and_exit(void) {
+#ifdef SYS_fork
+    long child = syscall(SYS_fork);
+#else
+    long child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+#endif
+    if (child == 0) syscall(SYS_exit_group, 0);
+    return (int)tw_result(child);
+}
+
+/// Ends a child without running anything.
+static inline void tw_exit(int code) { _exit(code); }
+
+/// Kills the caller when it has not ended after so many seconds, or when its parent dies.
+static inline void tw_limit_child(unsigned seconds) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGALRM, SIG_DFL);
+    alarm(seconds);
+}
+
+/// Waits for a child: its exit code, 256 plus the signal that ended it, or minus the error number.
+static inline int tw_wait(int child) {
+    int status = 0;
+    pid_t got;
+    do {
+        got = waitpid(child, &status, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) return -errno;
+    return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/// Starts /bin/true with posix_spawn (vfork inside) and waits for it: its exit code.
+static inline int tw_spawn_true(void) {
+    extern char **environ;
+    char name[] = "true";
+    char *arguments[] = {name, 0};
+    pid_t child;
+    int error = posix_spawn(&child, "/bin/true", 0, 0, arguments, environ);
+    return error ? -error : tw_wait(child);
+}
+
+/// process_vm_writev of one piece.
+static inline long tw_vm_write(int process, uintptr_t to, const void *from, size_t size) {
+    struct iovec local = {(void *)(uintptr_t)from, size};
+    struct iovec remote = {(void *)to, size};
+    return tw_result(process_vm_writev(process, &local, 1, &remote, 1, 0));
+}
+
+/// What the parent asks of the child that writes into it.
+struct tw_command {
+    uint64_t address;
+    uint64_t size;
+};
+
+/// The child's whole life: copies what the parent asks for out of `buffer`, which they share, into the parent.
+static inline void tw_serve_writes(int descriptor, int parent, const void *buffer) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct tw_command command;
+    while (read(descriptor, &command, sizeof command) == (ssize_t)sizeof command) {
+        int64_t answer = tw_vm_write(parent, (uintptr_t)command.address, buffer, command.size);
+        if (write(descriptor, &answer, sizeof answer) != (ssize_t)sizeof answer) break;
+    }
+    _exit(0);
+}
+
+/// A connected pair of sockets.
+static inline int tw_socket_pair(int pair[2]) { return (int)tw_result(socketpair(AF_UNIX, SOCK_STREAM, 0, pair)); }
+
+/// A pipe.
+static inline int tw_pipe(int pair[2]) { return (int)tw_result(pipe(pair)); }
+
+static inline long tw_read(int descriptor, void *to, size_t size) { return tw_result(read(descriptor, to, size)); }
+
+/// read(2) to an address that is only a number here.
+static inline long tw_read_to(int descriptor, uintptr_t to, size_t size) {
+    return tw_result(read(descriptor, (void *)to, size));
+}
+
+static inline long tw_write(int descriptor, const void *from, size_t size) {
+    return tw_result(write(descriptor, from, size));
+}
+
+static inline void tw_close(int descriptor) { close(descriptor); }
+
+static inline int tw_process(void) { return (int)getpid(); }
+
+#endif

@@ -1,0 +1,59 @@
+import Testing
+import samepage
+
+/// What scripts rely on: exit status, one line on standard error, nothing on standard output.
+struct CommandLineTests {
+    @Test(arguments: [
+        ["nosuch"], ["--nosuch"], ["demo", "--nosuch"], ["demo", "stray"], ["demo", "--mib"],
+        ["demo", "--mib", "many"],
+        ["demo", "--mib", "0"], ["demo", "--mib", "-1"], ["demo", "--mib", "99999999999999999999"],
+        ["demo", "--copies", "1"], ["demo", "--checksum", "nosuch"], ["demo", "--tree", "nosuch"],
+        ["strategies", "--nosuch"],
+    ])
+    func wrongCommandLine(arguments: [String]) async throws {
+        let result = try await samepage(arguments: arguments)
+        #expect(result.status == 64)
+        #expect(result.output == "")
+        #expect(result.isOneLineOfError, "\(result.errors)")
+    }
+
+    @Test func unknownStrategyNamesTheKnownOnes() async throws {
+        let result = try await samepage("demo", "--tree", "nosuch")
+        #expect(result.errors.contains("hash-table, red-black, red-black-content"))
+    }
+
+    @Test func whatCannotBeDoneIsStatusOne() async throws {
+        let result = try await samepage("demo", "--mib", "1048576", "--copies", "256")
+        #expect(result.status == 1)
+        #expect(result.output == "")
+        #expect(result.isOneLineOfError, "\(result.errors)")
+    }
+
+    @Test(arguments: [["--version"], ["--help"], ["demo", "--help"], ["strategies", "--help"]])
+    func informationGoesToStandardOutput(arguments: [String]) async throws {
+        let result = try await samepage(arguments: arguments)
+        #expect(result.status == 0)
+        #expect(result.errors == "")
+        #expect(!result.output.isEmpty)
+    }
+
+    @Test func strategies() async throws {
+        let result = try await samepage("strategies", "--json")
+        #expect(result.status == 0)
+        #expect(result.errors == "")
+        let json = try JSONText.parse(result.output)
+        for (kind, name) in [
+            ("checksums", "xxh3-128"), ("checksums", "jhash2"), ("trees", "hash-table"), ("trees", "red-black"),
+            ("trees", "red-black-content"), ("policies", "fixed"), ("frontEnds", "terminal"),
+        ] {
+            let entries = try #require(json[kind]?.elements)
+            #expect(entries.contains { $0["name"] == .string(name) }, "\(name) is missing in \(kind)")
+        }
+        for kind in ["checksums", "trees", "policies"] {
+            let entries = try #require(json[kind]?.elements)
+            #expect(entries.count { $0["default"] == .bool(true) } == 1, "one default in \(kind)")
+        }
+        let text = try await samepage("strategies")
+        #expect(text.output.contains("xxh3-128"))
+    }
+}

@@ -1,0 +1,66 @@
+import Conformance
+import Testing
+
+/// Random sequences against a plain model, over every strategy. A failing one is shrunk, and told with its seed.
+@Suite("Random sequences")
+struct PropertyTests {
+    /// A couple of sequences in every run; thousands when asked for.
+    static let numbers = {
+        let first = UInt64(Environment.firstSequence ?? 0)
+        return first..<first + UInt64(Environment.sequences ?? 2)
+    }()
+    static let length = 120
+
+    @Test("keep every page, every contract and every figure right", arguments: Variant.strategies)
+    func randomSequences(variant: Variant) {
+        for number in PropertyTests.numbers {
+            let seed = UInt64(Variant.strategies.firstIndex(of: variant)!) << 32 | number
+            var random = SplitMix64(seed: seed)
+            var variant = variant
+            variant.pageSize = [16, 64, 256].randomElement(using: &random)!
+            variant.usesZeroPages = Bool.random(using: &random)
+            variant.rowLength = [1, 1, 4, 64].randomElement(using: &random)!
+            variant.batchPages = [1, 3, 16, 512].randomElement(using: &random)!
+            variant.pagesToScan = [4, 30, 1 << 20].randomElement(using: &random)!
+            let operations = Operation.sequence(of: PropertyTests.length, using: &random)
+            guard let failure = Walk.failure(of: operations, variant) else { continue }
+            let short = shrink(operations) { Walk.failure(of: $0, variant) != nil }
+            let told = short.map { "  \($0)" }.joined(separator: "\n")
+            Issue.record(
+                """
+                seed \(seed), \(variant): \(failure)
+                shrunk to \(short.count) operations: \(Walk.failure(of: short, variant) ?? "")
+                \(told)
+                """)
+            return
+        }
+    }
+
+    @Test("a failing sequence is shrunk to what makes it fail")
+    func shrinking() {
+        let fails = { (numbers: [Int]) in numbers.contains(17) && numbers.contains(80) }
+        #expect(shrink(Array(0..<100), while: fails) == [17, 80])
+    }
+}
+
+/// Leaves out elements, in ever smaller pieces, as long as what remains still fails.
+func shrink<Element>(_ elements: [Element], while fails: ([Element]) -> Bool) -> [Element] {
+    var elements = elements
+    var piece = elements.count / 2
+    while piece > 0 {
+        var start = 0
+        var anyLeftOut = false
+        while start < elements.count {
+            var fewer = elements
+            fewer.removeSubrange(start..<min(start + piece, elements.count))
+            if fails(fewer) {
+                elements = fewer
+                anyLeftOut = true
+            } else {
+                start += piece
+            }
+        }
+        if !anyLeftOut || piece > 1 { piece /= 2 }
+    }
+    return elements
+}
