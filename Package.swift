@@ -64,6 +64,7 @@ let parts: [Part] = [
     Part(name: "TerminalView", kind: .plugin, path: "Plugins/FrontEnds/TerminalView", needs: ["FrontEnd", "Merger"]),
     // C header shims
     Part(name: "CLinuxMemory", kind: .shim, path: "Shims/CLinuxMemory"),
+    Part(name: "CTortureWriters", kind: .shim, path: "Shims/CTortureWriters"),
     // Tools
     Part(
         name: "samepage", kind: .tool, path: "Tools/samepage",
@@ -90,6 +91,9 @@ let parts: [Part] = [
             "Conformance", "PageChecksum", "PageTree", "ScanPolicy", "XXHashChecksum", "JHash2Checksum", "RedBlackTree",
             "HashTableIndex", "FixedPolicy",
         ]),
+    Part(
+        name: "samepage-torture", kind: .testTool, path: "Tests/Torture",
+        needs: ["Assembly", "InProcess", "Merger", "CLinuxMemory", "CTortureWriters", argumentParser]),
     Part(
         name: "InProcessTests", kind: .test, path: "Tests/InProcessTests",
         needs: ["InProcess", "Assembly", "Merger", "Remap", "CLinuxMemory"]),

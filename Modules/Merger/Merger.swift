@@ -106,7 +106,7 @@ public struct Merger: ~Copyable {
     public mutating func remove(_ area: AreaID, unmerging: Bool = false) {
         guard spaces.slotOfArea[area] != nil else { return }
         departures.append(Departure(area: area, unmerging: unmerging))
-        if stage == .resting, !unmerging { settleDepartures() }
+        if stage == .resting, !batch.isUnderWay, !unmerging { settleDepartures() }
     }
 
     /// Whether an area is registered.
@@ -164,6 +164,9 @@ struct Batch {
     var unmerging: [UInt32] = []
     /// Lone founders, to be un-shared again.
     var lonely: [UInt32] = []
+
+    /// Whether pages wait for a reader, for their plan to be fetched, or to be un-shared again.
+    var isUnderWay: Bool { isMatchPending || plan != nil || !lonely.isEmpty }
 
     mutating func clear() {
         fresh.removeAll(keepingCapacity: true)

@@ -118,4 +118,6 @@ public enum PageContent: Hashable, Sendable {
     case page(PageAddress)
     /// A frame of the store.
     case frame(Frame)
+    /// As many zeros as a page has bytes.
+    case zeros
 }

@@ -17,11 +17,14 @@ struct CommandResult: Sendable {
 /// Runs the program that was built with the tests.
 func samepage(_ arguments: String...) async throws -> CommandResult { try await samepage(arguments: arguments) }
 
-/// Runs the program that was built with the tests.
-func samepage(arguments: [String]) async throws -> CommandResult {
+/// Runs the program that was built with the tests, perhaps as another user.
+func samepage(arguments: [String], asUser user: UInt32? = nil) async throws -> CommandResult {
+    var options = PlatformOptions()
+    options.userID = user
     let result = try await run(
         .name("samepage"), arguments: Arguments(arguments),
-        environment: .inherit.updating(["PATH": try productFolder()]), output: .string(limit: 1 << 20),
+        environment: .inherit.updating(["PATH": try productFolder()]), platformOptions: options,
+        output: .string(limit: 1 << 20),
         error: .string(limit: 1 << 20))
     let status: Int32? = if case .exited(let code) = result.terminationStatus { code } else { nil }
     return CommandResult(status: status, output: result.standardOutput, errors: result.standardError)

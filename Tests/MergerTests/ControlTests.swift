@@ -68,6 +68,24 @@ struct ControlTests {
         rig.expect(0, 0)
     }
 
+    @Test("an area that cannot be unmerged stays; later it goes")
+    func departureFails() throws {
+        let rig = try merged()
+        let (area, stubborn) = (AreaID(rawValue: 1), rig.page(1, 3))
+        rig.memory.refusal = { $0 == .unmerge && $1 == stubborn ? .outOfMemory : nil }
+        rig.merger.remove(area, unmerging: true)
+        rig.settle()
+        #expect(rig.contains(area) && rig.takeUnmergeFailures() == 1)
+        rig.expect(1, 0, volatile: 11)
+        rig.scan(3)
+        rig.expect(2, 10)
+        rig.memory.refusal = nil
+        rig.merger.remove(area, unmerging: true)
+        rig.settle()
+        #expect(!rig.contains(area) && rig.counters.items == 0)
+        #expect(rig.memory.census().own == 12 && rig.memory.census().frames == 0)
+    }
+
     @Test(
         "bad values are refused and change nothing",
         arguments: [

@@ -60,7 +60,8 @@ extension Walk {
         ]
         if found != counted { fail("a recount finds \(found), the merger says \(counted)") }
         if rig.variant.rowLength == 1, census.unmappedFrames > 0 { fail("a frame is kept that nobody maps") }
-        if zeros, census.zeroed != counters.zeroPages {
+        // A page given back, written and discarded between two observations looks as if nothing had happened.
+        if zeros, counters.zeroPages < census.zeroed {
             fail("\(census.zeroed) pages of zeros are given back, \(counters.zeroPages) are counted")
         }
     }

@@ -167,8 +167,8 @@ final class Walk {
     private func tellDepartures() {
         for (slot, area) in leaving where areas[slot] != area { rig.merger.remove(area) }
         if rig.takeUnmergeFailures() > 0 {
-            // Areas that could not be unmerged stay.
-            leaving.removeAll { areas[$0.slot] == $0.area && rig.contains($0.area) }
+            // Areas that could not be unmerged stay, until they are asked to go again.
+            for (_, area) in leaving { rig.merger.remove(area, unmerging: true) }
         }
         leaving.removeAll { slot, area in
             guard !rig.contains(area) else { return false }

@@ -79,7 +79,6 @@ extension Merger {
 
     /// Whether a request waits that must be carried out even when the merger does not scan.
     public var hasUnfinishedBusiness: Bool {
-        batch.isMatchPending || batch.plan != nil || !batch.lonely.isEmpty || !departures.isEmpty || unmergePending
-            || !freeRows.isEmpty || !areasToForget.isEmpty
+        batch.isUnderWay || !departures.isEmpty || unmergePending || !freeRows.isEmpty || !areasToForget.isEmpty
     }
 }

@@ -25,13 +25,22 @@ extension Merger {
 
     private mutating func match(_ page: UInt32, with reader: some PageReader, into plan: inout MergePlan) {
         let digest = table.digests[Int(page)]
-        if configuration.usesZeroPages, digest == zeroDigest {
-            planZeros(page, in: &plan)
-            return
-        }
         let content = PageContent.page(address(of: page))
         var comparisons: UInt64 = 0
         defer { tally.comparisons += comparisons }
+        if configuration.usesZeroPages, digest == zeroDigest {
+            comparisons += 1
+            switch reader.compare(content, .zeros) {
+            case .same:
+                planZeros(page, in: &plan)
+                return
+            case .gone:
+                return
+            case .before, .after:
+                // Another content with the checksum of zeros: it finds its own twins.
+                break
+            }
+        }
         switch Merger.find(content, digest, in: &stableTree, of: nodes, with: reader, counting: &comparisons) {
         case .found(let node):
             join(node, page, digest, in: &plan)

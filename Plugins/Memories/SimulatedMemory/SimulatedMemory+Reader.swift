@@ -33,6 +33,8 @@ extension SimulatedMemory: PageReader {
         case .frame(let frame):
             bytes = frames.records[frame]?.bytes
             if bytes == nil { violations.append("frame \(frame.rawValue) is read, and does not live") }
+        case .zeros:
+            return PageBytes(zeros: pageSize)
         }
         if bytes != nil { tally.bytesRead += pageSize }
         return bytes

@@ -1,6 +1,7 @@
 #ifndef SAMEPAGE_TW_PROCESS_H
 #define SAMEPAGE_TW_PROCESS_H
 
+
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -68,7 +69,7 @@ static inline int tw_spawn_true(void) {
 static inline long tw_vm_write(int process, uintptr_t to, const void *from, size_t size) {
     struct iovec local = {(void *)(uintptr_t)from, size};
     struct iovec remote = {(void *)to, size};
-    return tw_result(process_vm_writev(process, &local, 1, &remote, 1, 0));
+    return tw_result(syscall(SYS_process_vm_writev, process, &local, 1, &remote, 1, 0));
 }
 
 /// What the parent asks of the child that writes into it.

@@ -100,6 +100,7 @@ extension InProcessMemory: PageMerger {
         switch content {
         case .page(let page): unsafe source = pointer(to: page)
         case .frame(let frame): unsafe source = store.bytes(of: frame)
+        case .zeros: unsafe source = scratch.zeros
         }
         guard let source = unsafe source else { return .failure(.gone) }
         guard unsafe store.fill(first, from: source, count: 1) == 1 else { return .failure(.outOfMemory) }

@@ -39,6 +39,7 @@ extension InProcessMemory: PageReader {
         switch content {
         case .page(let page): unsafe pointer(to: page)
         case .frame(let frame): unsafe store.bytes(of: frame)
+        case .zeros: unsafe scratch.zeros
         }
     }
 }

@@ -16,7 +16,7 @@ final class InProcessMemory {
     var remapper: Remapper?
     var budget: MapBudget
     var statistics = MemoryStatistics()
-    let scratch = Scratch()
+    let scratch: Scratch
     var regions: [AreaID: RegionRecord] = [:]
     private var pinSign: String?
     private var pinSignAge: UInt64 = 0
@@ -26,6 +26,7 @@ final class InProcessMemory {
         pageSize = lm_page_size()
         self.checksum = checksum
         self.settings = settings
+        scratch = Scratch(pageSize: pageSize)
         features = RemapFeatures.probe()
         store = FrameStore(pageSize: pageSize)
         budget = MapBudget(percent: settings.vmaBudgetPercent)
@@ -77,17 +78,22 @@ final class Scratch {
     /// The pages of one window.
     let pages: UnsafeMutablePointer<RemapPage>
     var work: [SiteWork] = []
+    /// A page of zeros.
+    let zeros: UnsafeMutableRawPointer
 
-    init() {
+    init(pageSize: Int) {
+        unsafe zeros = .allocate(byteCount: pageSize, alignment: 64)
         unsafe runs = .allocate(capacity: Scratch.runCapacity)
         unsafe pages = .allocate(capacity: Remapper.windowCapacity)
-        // SAFETY: both blocks were just allocated with these capacities.
+        // SAFETY: the blocks were just allocated with these capacities.
+        unsafe zeros.initializeMemory(as: UInt8.self, repeating: 0, count: pageSize)
         unsafe runs.initialize(repeating: TrackedRun(start: 0, end: 0, categories: 0), count: Scratch.runCapacity)
         unsafe pages.initialize(repeating: RemapPage(index: 0, kind: .zeros), count: Remapper.windowCapacity)
     }
 
     deinit {
         // SAFETY: allocated by init; both types are plain data.
+        unsafe zeros.deallocate()
         unsafe runs.deallocate()
         unsafe pages.deallocate()
     }

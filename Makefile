@@ -1,0 +1,43 @@
+# Everything that people do with Samepage. `make` alone lists it.
+
+SWIFT ?= swift
+# Seconds of `make torture`.
+SECONDS ?= 30
+# Further arguments of `make demo`, for example ARGS="--mib 512 --copies 8".
+ARGS ?=
+
+FOLDERS := Package.swift $(wildcard Modules Plugins Tools Tests Benchmarks Examples)
+
+.PHONY: help setup build test demo bench torture lint format clean
+
+help: ## List what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+demo: setup ## Merge real memory, and verify every byte at each step
+	@$(SWIFT) build -c release --product samepage >&2
+	@"$$($(SWIFT) build -c release --show-bin-path)/samepage" demo $(ARGS)
+
+test: setup ## Build everything and run all tests
+	$(SWIFT) test
+
+build: setup ## Build for use: .build/release/samepage
+	$(SWIFT) build -c release
+
+bench: setup ## Measure merging beside the kernel's KSM
+	Benchmarks/run
+
+torture: setup ## Look for lost writes, for SECONDS=30
+	$(SWIFT) run -c release samepage-torture --seconds $(SECONDS)
+
+lint: ## Check the format of all Swift sources
+	$(SWIFT) format lint --strict --recursive $(FOLDERS)
+
+format: ## Format all Swift sources
+	$(SWIFT) format --in-place --recursive $(FOLDERS)
+
+clean: ## Remove everything that was built
+	rm -rf .build .build-* Benchmarks/.build Examples/*/.build
+
+# The one library that is needed beside Swift's own: libxxhash.
+setup:
+	@.ci/setup

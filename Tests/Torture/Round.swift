@@ -1,0 +1,162 @@
+import Assembly
+import InProcess
+import Merger
+
+/// One round: a merger and regions of their own, actors, and a check of everything at the end.
+struct Round {
+    let number: Int
+    let options: TortureOptions
+    let contents: Contents
+    let findings: Findings
+    let child: WritingChild
+    private static let fieldCount = 4
+
+    /// Rewritten pages merge again in every second round; there nobody writes through pins.
+    var rewrites: Bool { number % 2 == 1 }
+
+    var kinds: Set<Kind> {
+        var kinds = Set(options.kinds)
+        if rewrites { kinds = kinds.filter { !$0.pins } }
+        // Raw forks make pages busy until they are written: not in every round.
+        if number % 4 < 2 { kinds.remove(.rawfork) } else { kinds.remove(.fork) }
+        return kinds
+    }
+
+    /// Runs for so long. Returns the merger's own numbers, or `nil` when it could not be started.
+    func run(nanoseconds: UInt64) throws -> (Counters, MemoryStatistics) {
+        var configuration = SamepageConfiguration()
+        configuration.policyAttributes = ["pages_to_scan": "4096", "sleep_millisecs": "0"]
+        configuration.memory.rewrittenPages = rewrites ? .mergeWithoutPins : .leave
+        configuration.merger.rowLength = number % 3 == 0 ? 1 : 64
+        configuration.merger.usesZeroPages = number % 5 != 4
+        #if Mutants
+            configuration.memory.mutants = options.mutant?.bits ?? 0
+        #endif
+        let merger = try InProcessMerger(configuration)
+        if let limitation = merger.limitation { throw TortureError(message: limitation) }
+        let fieldPages = options.mib * 256 / Round.fieldCount
+        let fields = try (0..<Round.fieldCount).map { place in
+            try Field(
+                pages: fieldPages, first: place * fieldPages, adopting: place >= 2, inherited: place != 3, in: merger)
+        }
+        let ledger = Ledger(pages: fieldPages * Round.fieldCount)
+        let scene = Scene(
+            merger: merger, fields: fields, ledger: ledger, contents: contents, findings: findings,
+            seed: options.seed &+ UInt64(number) &* 1000, rewrites: rewrites)
+        let workers = start(scene)
+        let end = Raw.now + nanoseconds
+        while Raw.now < end, !scene.isStopping { Raw.sleep(microseconds: 5000) }
+        scene.stop()
+        for worker in workers { worker.join() }
+        let result = (try merger.counters(), try merger.statistics())
+        try finish(scene)
+        ledger.free()
+        return result
+    }
+
+    /// Starts the actors; each block belongs to one of those that write.
+    private func start(_ scene: Scene) -> [Worker] {
+        var workers: [Worker] = []
+        var stream = 1
+        func add(_ body: @escaping @Sendable (Random) -> Void) {
+            let random = Random(seed: scene.seed, stream)
+            stream += 1
+            workers.append(Worker { body(random) })
+        }
+        let kinds = kinds
+        for (transport, kind, blocks, discards) in owners(scene, kinds) {
+            let number = stream
+            add { _ in
+                var owner = Owner(scene: scene, kind: kind, transport: transport, blocks: blocks, stream: number)
+                for block in blocks { owner.fill(block, scene.contents.pick(&owner.random)) }
+                owner.run(discarding: discards)
+            }
+        }
+        if kinds.contains(.read) {
+            add { random in
+                var reader = Reader(scene: scene, random: random)
+                reader.run()
+            }
+        }
+        if kinds.contains(.fork) {
+            add { random in
+                var forker = Forker(scene: scene, random: random)
+                forker.run()
+            }
+        }
+        for kind in [Kind.spawn, .rawfork] where kinds.contains(kind) {
+            add { random in
+                var spawner = Spawner(scene: scene, kind: kind, random: random)
+                spawner.run()
+            }
+        }
+        if kinds.contains(.regions) {
+            add { random in
+                var actor = RegionActor(scene: scene, random: random)
+                actor.run()
+            }
+        }
+        add { random in
+            var controller = Controller(scene: scene, kinds: kinds, random: random)
+            controller.run()
+        }
+        return workers
+    }
+
+    /// The owners of blocks: three of plain stores, one of each other kind.
+    private func owners(
+        _ scene: Scene, _ kinds: Set<Kind>
+    ) -> [(any Transport, Kind, [Int], Bool)] {
+        var list: [(any Transport, Kind)] = []
+        for _ in 0..<3 where kinds.contains(.store) { list.append((Stores(), .store)) }
+        if kinds.contains(.pipe) { list.append((PipeReads(), .pipe)) }
+        if kinds.contains(.vm) { list.append((VMWrites(), .vm)) }
+        if kinds.contains(.vmslow) {
+            if let slow = SlowWrites(seed: scene.seed) {
+                list.append((slow, .vmslow))
+            } else {
+                findings.count("vmslow: userfaultfd is not permitted")
+            }
+        }
+        if kinds.contains(.vmchild) { list.append((ChildWrites(child: child), .vmchild)) }
+        if kinds.contains(.uring) {
+            if let ring = RingReads() { list.append((ring, .uring)) } else { findings.count("uring: the kernel has none") }
+        }
+        guard !list.isEmpty else { return [] }
+        var shares = [[Int]](repeating: [], count: list.count)
+        var random = Random(seed: scene.seed, 999)
+        for block in 0..<scene.pages / Block.pages {
+            shares[random.below(list.count)].append(block * Block.pages)
+        }
+        let discards = kinds.contains(.discard)
+        return list.indices.map { (list[$0].0, list[$0].1, shares[$0], discards) }
+    }
+
+    /// Checks everything, in one of two orders, and lets go.
+    private func finish(_ scene: Scene) throws {
+        if number % 3 == 1 {
+            scene.merger.stop()
+            scene.verifyAll("the merger stopped")
+        } else {
+            scene.verifyAll("the actors stopped")
+            try scene.merger.set("run", to: "2")
+            scene.verifyAll("everything unmerged")
+        }
+        for field in scene.fields {
+            try field.end { field in
+                for page in field.first..<field.first + field.pages {
+                    if let text = scene.mismatch(page, scene.ledger.done(page)) {
+                        scene.findings.wrong("released: \(text)")
+                    }
+                }
+            }
+        }
+        scene.merger.stop()
+    }
+}
+
+/// Why the torture cannot run.
+struct TortureError: Error, CustomStringConvertible {
+    let message: String
+    var description: String { message }
+}
