@@ -2,7 +2,7 @@
 /// page can never pass for another.
 struct Contents: Sendable {
     /// So many, with 0 for a page of zeros.
-    static let count = 4096
+    static let count = 1024
     /// Contents that very many pages share: they get rows of frames.
     static let popular = 8
 
@@ -48,4 +48,6 @@ struct Contents: Sendable {
 enum Block {
     static let pages = 16
     static let bytes = pages * Raw.page
+    /// Neighbouring blocks that one owner gets together.
+    static let perExtent = 8
 }

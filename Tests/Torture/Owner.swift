@@ -1,3 +1,4 @@
+import InProcess
 import Synchronization
 
 /// A thread that owns blocks: it stamps words, holds the stamps for a while, looks whether they are still there, takes them
@@ -21,27 +22,24 @@ struct Owner {
 
     /// Works until the round ends.
     mutating func run(discarding: Bool) {
-        var counts = (stamps: 0, fills: 0, discards: 0, checks: 0)
-        while !scene.isStopping {
-            // Pages that merged and were written do not merge again where rewritten pages are left alone.
-            let renewal = discarding ? (scene.rewrites ? 40 : 3) : Int.max
-            if renewal != Int.max, random.once(in: renewal) {
-                renew(pickBlock())
-                counts.discards += 1
-                counts.fills += 1
-            } else if random.once(in: 6) {
-                let block = pickBlock()
-                fill(block, scene.contents.pick(&random))
-                counts.fills += 1
-                if random.once(in: 2) { verify(block) }
-            } else {
-                counts.stamps += stampSome()
+        var counts = Counts()
+        var nextSweep = Raw.now
+        while !scene.isStopping, !blocks.isEmpty {
+            let scan = scene.scanTime.load(ordering: .relaxed)
+            if Raw.now >= nextSweep {
+                sweep(discarding: discarding, &counts)
+                // Every extent once in about four scans: then it is about to merge when its next turn comes.
+                let extents = max(1, blocks.count / Block.perExtent)
+                nextSweep = Raw.now + UInt64(scan * 4 / extents * (50 + random.below(100)) / 100)
             }
-            if random.once(in: 4) {
+            let stamps = stampSome()
+            counts.stamps += stamps
+            if random.once(in: 8) {
                 verify(pickBlock())
                 counts.checks += 1
             }
-            rest()
+            // In each scan about one page of three is written to.
+            rest(stamps * scan * 3 / (blocks.count * Block.pages) * random.below(200) / 100)
         }
         transport.close()
         scene.findings.count("\(kind.rawValue): words stamped and restored", counts.stamps)
@@ -50,12 +48,42 @@ struct Owner {
         scene.findings.count("\(kind.rawValue): blocks discarded", counts.discards)
     }
 
-    /// Leaves the pages alone for some scans, so that they are about to be merged when their turn comes again.
-    private mutating func rest() {
-        let scan = scene.scanTime.load(ordering: .relaxed)
-        let share = scan * 3 * 4 / max(1, blocks.count)
-        let time = min(20_000_000, share) * random.below(200) / 100
-        if time > 60_000 { Raw.sleep(microseconds: time / 1000) } else { Raw.spin(time) }
+    private struct Counts {
+        var stamps = 0
+        var fills = 0
+        var checks = 0
+        var discards = 0
+    }
+
+    /// Does the same to neighbouring blocks, so that their pages become candidates together.
+    private mutating func sweep(discarding: Bool, _ counts: inout Counts) {
+        let start = random.below(max(1, blocks.count / Block.perExtent)) * Block.perExtent
+        let extent = blocks[start..<min(blocks.count, start + Block.perExtent)]
+        // Pages that merged and were written do not merge again where rewritten pages are left alone.
+        if discarding, random.once(in: scene.rewrites ? 20 : 2) {
+            renew(Array(extent))
+            counts.discards += extent.count
+            counts.fills += extent.count
+        } else if random.once(in: 2) {
+            for block in extent {
+                fill(block, scene.contents.pick(&random))
+                if random.once(in: 4) { verify(block) }
+            }
+            counts.fills += extent.count
+        } else {
+            for block in extent {
+                for page in block..<block + Block.pages { stamp([(page, random.below(Raw.words))], holding: 0) }
+            }
+            counts.stamps += extent.count * Block.pages
+        }
+    }
+
+    private func rest(_ nanoseconds: Int) {
+        if nanoseconds > 60_000 {
+            Raw.sleep(microseconds: min(20_000, nanoseconds / 1000 - 50))
+        } else {
+            Raw.spin(nanoseconds)
+        }
     }
 
     private mutating func pickBlock() -> Int {
@@ -65,31 +93,35 @@ struct Owner {
 
     /// Stamps words of a few pages, holds them, takes them back. Returns how many.
     private mutating func stampSome() -> Int {
-        var held: [(page: Int, word: Int)] = []
-        for _ in 0..<1 + random.below(4) {
-            let block = pickBlock()
-            for _ in 0..<1 + random.below(3) {
-                let page = block + random.below(Block.pages)
-                guard !held.contains(where: { $0.page == page }) else { continue }
-                let word = random.below(Raw.words)
-                let before = scene.ledger.done(page)
-                expect(page, word, before.value(of: word, page: page, scene.contents), before)
-                let state = PageState(number: before.number + 1, content: before.content, stamped: word)
-                write(page, word, state)
-                held.append((page, word))
+        var chosen: [(page: Int, word: Int)] = []
+        for _ in 0..<1 + random.below(6) {
+            let page = pickBlock() + random.below(Block.pages)
+            guard !chosen.contains(where: { $0.page == page }) else { continue }
+            chosen.append((page, random.below(Raw.words)))
+        }
+        let time: Int =
+            switch random.below(8) {
+            case 0...3: 0
+            case 4...6: random.below(200_000)
+            default: random.below(5_000_000)
             }
+        stamp(chosen, holding: time)
+        return chosen.count
+    }
+
+    /// Stamps words, one a page, holds them for a time, and takes them back.
+    private func stamp(_ words: [(page: Int, word: Int)], holding time: Int) {
+        for (page, word) in words {
+            let before = scene.ledger.done(page)
+            expect(page, word, before.value(of: word, page: page, scene.contents), before)
+            write(page, word, PageState(number: before.number + 1, content: before.content, stamped: word))
         }
-        switch random.below(8) {
-        case 0...3: break
-        case 4...6: Raw.spin(random.below(300_000))
-        default: Raw.sleep(microseconds: random.below(5000))
-        }
-        for (page, word) in held {
+        rest(time)
+        for (page, word) in words {
             let stamped = scene.ledger.done(page)
             expect(page, word, stamped.value(of: word, page: page, scene.contents), stamped)
             write(page, word, PageState(number: stamped.number + 1, content: stamped.content, stamped: nil))
         }
-        return held.count
     }
 
     private func expect(_ page: Int, _ word: Int, _ value: UInt64, _ state: PageState) {
@@ -122,19 +154,32 @@ struct Owner {
         for (place, state) in states.enumerated() { scene.ledger.finish(block + place, state) }
     }
 
-    /// Discards a block through the API, looks whether it reads as zeros, and fills it.
-    private mutating func renew(_ block: Int) {
+    /// Discards neighbouring blocks through the API, looks whether they read as zeros, and fills them.
+    private mutating func renew(_ extent: [Int]) {
         transport.leave()
-        let field = scene.field(of: block)
-        for page in block..<block + Block.pages {
+        var rest = extent[...]
+        while let first = rest.first {
+            let field = scene.field(of: first)
+            let run = rest.enumerated().prefix { first + $0.offset * Block.pages == $0.element }
+                .map(\.element).filter { field.contains($0) }
+            discard(first, blocks: run.count, of: field)
+            rest = rest.dropFirst(run.count)
+        }
+        for block in extent {
+            verify(block)
+            fill(block, scene.contents.pick(&random))
+        }
+    }
+
+    private func discard(_ first: Int, blocks: Int, of field: Field) {
+        let pages = first..<first + blocks * Block.pages
+        for page in pages {
             let state = PageState(number: scene.ledger.done(page).number + 1, content: 0, stamped: nil)
             scene.ledger.begin(page, state)
         }
-        let start = (block - field.first) * Raw.page
-        _ = scene.findings.expect("discard") { try field.region.discard(start..<start + Block.bytes) }
-        for page in block..<block + Block.pages { scene.ledger.finish(page, scene.ledger.begun(page)) }
-        verify(block)
-        fill(block, scene.contents.pick(&random))
+        let start = (first - field.first) * Raw.page
+        _ = scene.findings.expect("discard") { try field.region.discard(start..<start + pages.count * Raw.page) }
+        for page in pages { scene.ledger.finish(page, scene.ledger.begun(page)) }
     }
 
     /// Checks every word of a block.

@@ -17,7 +17,7 @@ struct Reader {
                     if !check(page, (first + look * (looks == Raw.words ? 1 : 67)) % Raw.words) { unclear += 1 }
                 }
             }
-            Raw.sleep(microseconds: 200)
+            Raw.sleep(microseconds: 2000)
         }
         scene.findings.count("words read", words)
         scene.findings.count("words read that changed too quickly to tell", unclear)

@@ -1,5 +1,6 @@
 import CLinuxMemory
 import InProcess
+import Synchronization
 
 /// Allocates and adopts regions of its own, does everything to them that the API offers, and releases them.
 struct RegionActor {

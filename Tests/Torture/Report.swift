@@ -7,12 +7,13 @@ struct Report {
     var seconds = 0.0
     var rounds = 0
     var merged: UInt64 = 0
-    var scans: UInt64 = 0
     var writesWaited: UInt64 = 0
     var readsWaited: UInt64 = 0
     var movedBack: UInt64 = 0
     var repaired: UInt64 = 0
     var pagesLost: UInt64 = 0
+    var windows: UInt64 = 0
+    var cpu = StepTimes()
     var notMerged: [String: UInt64] = [:]
     var findings = Findings.State()
 
@@ -21,12 +22,18 @@ struct Report {
     mutating func add(_ counters: Counters, _ statistics: MemoryStatistics) {
         rounds += 1
         merged += counters.pagesMerged
-        scans += counters.fullScans
         writesWaited += statistics.writesWaited
         readsWaited += statistics.readsWaited
         movedBack += statistics.pagesMovedBack
         repaired += statistics.repairedMoves
         pagesLost += statistics.pagesLost
+        windows += statistics.windows
+        cpu.observe += statistics.cpu.observe
+        cpu.checksum += statistics.cpu.checksum
+        cpu.fill += statistics.cpu.fill
+        cpu.merge += statistics.cpu.merge
+        cpu.unmerge += statistics.cpu.unmerge
+        cpu.total += statistics.cpu.total
         for (outcome, count) in counters.notMerged { notMerged["\(outcome)", default: 0] += count }
     }
 
@@ -48,9 +55,15 @@ struct Report {
 
     private var rows: [(String, UInt64)] {
         [
-            ("pages merged", merged), ("full scans", scans), ("writes that met a merge in flight", writesWaited),
+            ("pages merged", merged), ("windows", windows), ("writes that met a merge in flight", writesWaited),
             ("reads that met a merge in flight", readsWaited), ("pages moved back", movedBack),
             ("moves repaired by the page map", repaired), ("pages given up", pagesLost),
+            ("CPU ms of the merger: observing", cpu.observe / 1_000_000),
+            ("CPU ms of the merger: checksums", cpu.checksum / 1_000_000),
+            ("CPU ms of the merger: filling frames", cpu.fill / 1_000_000),
+            ("CPU ms of the merger: merging", (cpu.merge - min(cpu.merge, cpu.fill)) / 1_000_000),
+            ("CPU ms of the merger: unmerging", cpu.unmerge / 1_000_000),
+            ("CPU ms of the merger: all", cpu.total / 1_000_000),
         ]
     }
 

@@ -17,15 +17,19 @@ struct Round {
     var kinds: Set<Kind> {
         var kinds = Set(options.kinds)
         if rewrites { kinds = kinds.filter { !$0.pins } }
-        // Raw forks make pages busy until they are written: not in every round.
-        if number % 4 < 2 { kinds.remove(.rawfork) } else { kinds.remove(.fork) }
+        // What was forked is busy until it is written: some rounds have no forks, or only raw ones.
+        switch number % 6 {
+        case 0, 1: kinds.remove(.rawfork)
+        case 2, 3: kinds.subtract([.fork, .rawfork])
+        default: kinds.remove(.fork)
+        }
         return kinds
     }
 
     /// Runs for so long. Returns the merger's own numbers, or `nil` when it could not be started.
     func run(nanoseconds: UInt64) throws -> (Counters, MemoryStatistics) {
         var configuration = SamepageConfiguration()
-        configuration.policyAttributes = ["pages_to_scan": "4096", "sleep_millisecs": "0"]
+        configuration.policyAttributes = ["pages_to_scan": "65536", "sleep_millisecs": "0"]
         configuration.memory.rewrittenPages = rewrites ? .mergeWithoutPins : .leave
         configuration.merger.rowLength = number % 3 == 0 ? 1 : 64
         configuration.merger.usesZeroPages = number % 5 != 4
@@ -125,8 +129,13 @@ struct Round {
         guard !list.isEmpty else { return [] }
         var shares = [[Int]](repeating: [], count: list.count)
         var random = Random(seed: scene.seed, 999)
-        for block in 0..<scene.pages / Block.pages {
-            shares[random.below(list.count)].append(block * Block.pages)
+        // Extents go round, in an order of chance.
+        var turns: [Int] = []
+        for first in stride(from: 0, to: scene.pages / Block.pages, by: Block.perExtent) {
+            if turns.isEmpty { turns = Array(list.indices) }
+            let turn = turns.remove(at: random.below(turns.count))
+            let end = min(first + Block.perExtent, scene.pages / Block.pages)
+            shares[turn] += (first..<end).map { $0 * Block.pages }
         }
         let discards = kinds.contains(.discard)
         return list.indices.map { (list[$0].0, list[$0].1, shares[$0], discards) }

@@ -51,7 +51,8 @@ struct ChildWrites: ParcelTransport {
 }
 
 /// process_vm_writev whose source has a page missing: the destination stays pinned until another thread brings it.
-final class SlowWrites: ParcelTransport {
+@safe
+final class SlowWrites: ParcelTransport, @unchecked Sendable {
     let parcel = Parcel()
     private let source: UnsafeMutablePointer<tw_slow_source>
     private let missing = Atomic<Int>(0)
@@ -109,7 +110,8 @@ final class SlowWrites: ParcelTransport {
 }
 
 /// READ_FIXED of an io_uring, through the pins of a registered block.
-final class RingReads: ParcelTransport {
+@safe
+final class RingReads: ParcelTransport, @unchecked Sendable {
     let parcel = Parcel()
     var staysInBlock: Bool { true }
     private let ring: UnsafeMutablePointer<tw_ring>

@@ -28,7 +28,7 @@ static inline int tw_raw_fork_and_exit(void) {
 #ifdef SYS_fork
     long child = syscall(SYS_fork);
 #else
-    long child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    long child = syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
 #endif
     if (child == 0) syscall(SYS_exit_group, 0);
     return (int)tw_result(child);
@@ -69,7 +69,7 @@ static inline int tw_spawn_true(void) {
 static inline long tw_vm_write(int process, uintptr_t to, const void *from, size_t size) {
     struct iovec local = {(void *)(uintptr_t)from, size};
     struct iovec remote = {(void *)to, size};
-    return tw_result(syscall(SYS_process_vm_writev, process, &local, 1, &remote, 1, 0));
+    return tw_result(syscall(SYS_process_vm_writev, (long)process, &local, 1L, &remote, 1L, 0L));
 }
 
 /// What the parent asks of the child that writes into it.

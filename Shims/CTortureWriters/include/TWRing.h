@@ -17,7 +17,7 @@ struct tw_ring {
 /// Opens a ring; minus the error number where the kernel has or permits none.
 static inline int tw_ring_open(struct tw_ring *ring) {
     __builtin_memset(ring, 0, sizeof *ring);
-    ring->descriptor = (int)tw_result(syscall(SYS_io_uring_setup, 4, &ring->params));
+    ring->descriptor = (int)tw_result(syscall(SYS_io_uring_setup, 4L, &ring->params));
     if (ring->descriptor < 0) return ring->descriptor;
     if (!(ring->params.features & IORING_FEAT_SINGLE_MMAP)) {
         close(ring->descriptor);
@@ -47,11 +47,11 @@ static inline void tw_ring_close(struct tw_ring *ring) {
 /// Registers one buffer: its pages are pinned until it is unregistered.
 static inline int tw_ring_pin(struct tw_ring *ring, uintptr_t address, size_t size) {
     struct iovec buffer = {(void *)address, size};
-    return (int)tw_result(syscall(SYS_io_uring_register, ring->descriptor, IORING_REGISTER_BUFFERS, &buffer, 1));
+    return (int)tw_result(syscall(SYS_io_uring_register, (long)ring->descriptor, (long)IORING_REGISTER_BUFFERS, &buffer, 1L));
 }
 
 static inline int tw_ring_unpin(struct tw_ring *ring) {
-    return (int)tw_result(syscall(SYS_io_uring_register, ring->descriptor, IORING_UNREGISTER_BUFFERS, 0, 0));
+    return (int)tw_result(syscall(SYS_io_uring_register, (long)ring->descriptor, (long)IORING_UNREGISTER_BUFFERS, 0L, 0L));
 }
 
 /// Reads from a descriptor into the registered buffer, through its pins; waits for the end. Bytes read.
@@ -76,7 +76,7 @@ static inline long tw_ring_read(struct tw_ring *ring, int from, uintptr_t to, si
     unsigned to_submit = 1;
     while (__atomic_load_n(end, __ATOMIC_ACQUIRE) == *head) {
         long done = syscall(
-            SYS_io_uring_enter, ring->descriptor, to_submit, 1, IORING_ENTER_GETEVENTS, 0, 0);
+            SYS_io_uring_enter, (long)ring->descriptor, (long)to_submit, 1L, (long)IORING_ENTER_GETEVENTS, 0L, 0L);
         if (done < 0 && errno != EINTR && errno != EAGAIN && errno != EBUSY) return -errno;
         if (done > 0) to_submit = 0;
     }

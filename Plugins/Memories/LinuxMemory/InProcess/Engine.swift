@@ -10,6 +10,7 @@ final class Engine {
     var memory: InProcessMemory
     var merger: Merger
     private var hurries: [Hurry] = []
+    private var progressAtLastSleep: UInt64?
 
     init(parts: MergerParts, settings: InProcessSettings) {
         memory = InProcessMemory(checksum: parts.checksum, settings: settings)
@@ -18,8 +19,11 @@ final class Engine {
             unstableTree: parts.unstableTree, policy: parts.policy, pageSize: memory.pageSize, tracksChanges: true)
     }
 
-    deinit {
+    deinit { endHurries() }
+
+    private func endHurries() {
         for hurry in hurries { hurry.done.signal() }
+        hurries.removeAll()
     }
 
     private var time: DriverTime {
@@ -35,17 +39,24 @@ final class Engine {
         case nil:
             return .none
         case .wait:
-            for hurry in hurries { hurry.done.signal() }
-            hurries.removeAll()
+            endHurries()
             return .untilWoken
         case .sleep(let milliseconds):
             checkHurries()
-            return hurries.isEmpty ? .milliseconds(milliseconds) : .none
+            guard !hurries.isEmpty else { return .milliseconds(milliseconds) }
+            // A policy that allows no pages would let them wait for ever. A full scan that ends with its batch takes
+            // one more wake-up that scans nothing.
+            let counters = merger.counters
+            let progress = counters.pagesScanned + counters.pagesSkipped + counters.fullScans
+            if progress == progressAtLastSleep { endHurries() }
+            progressAtLastSleep = progress
+            return .none
         }
     }
 
     /// Somebody waits for full scans without sleeps.
     func add(_ hurry: Hurry) {
+        progressAtLastSleep = nil
         hurry.begin(with: merger.counters, isInScan: !merger.isBetweenScans)
         hurries.append(hurry)
     }

@@ -27,9 +27,11 @@ extension InProcessMemory {
             for place in range { outcome.sites[scratch.work[place].site] = .gone }
             return
         }
-        let pinSign = settings.rewrittenPages == .leave ? "the setting says so" : currentPinSign()
-        statistics.rewrittenPagesLeft = pinSign
-        remapper!.mergesRewritten = pinSign == nil
+        if range.contains(where: { region.frame(at: scratch.work[$0].page.index) != nil }) {
+            let reason = settings.rewrittenPages == .leave ? "the setting says so" : currentPinSign()
+            statistics.rewrittenPagesLeft = reason
+            remapper!.mergesRewritten = reason == nil
+        }
         let base = scratch.work[range.lowerBound].page.index
         var count = 0
         for run in runs(in: range, of: region) {
