@@ -71,8 +71,7 @@ let parts: [Part] = [
         needs: ["Assembly", "InProcess", "Merger", "FrontEnd", "PageChecksum", "ScanPolicy", argumentParser]),
     // Tests
     Part(
-        name: "CommandTests", kind: .test, path: "Tests/CommandTests",
-        needs: ["samepage", "Assembly", "InProcess", .product(name: "Subprocess", package: "swift-subprocess")]),
+        name: "CommandTests", kind: .test, path: "Tests/CommandTests", needs: ["samepage", "Assembly", "InProcess"]),
     Part(
         name: "MemoryTests", kind: .test, path: "Tests/MemoryTests",
         needs: [
@@ -96,7 +95,7 @@ let parts: [Part] = [
         needs: ["Assembly", "InProcess", "Merger", "CLinuxMemory", "CTortureWriters", argumentParser]),
     Part(
         name: "InProcessTests", kind: .test, path: "Tests/InProcessTests",
-        needs: ["InProcess", "Assembly", "Merger", "Remap", "CLinuxMemory"]),
+        needs: ["InProcess", "Assembly", "Merger", "PageMemory", "Remap", "CLinuxMemory", "CTortureWriters"]),
     Part(name: "RemapTests", kind: .test, path: "Tests/RemapTests", needs: ["Remap", "CLinuxMemory"]),
 ]
 
@@ -115,8 +114,7 @@ let package = Package(
             description: "For tests only: lets the torture take out one safety of the merge, to see that it is missed.")
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // libxxhash, from the Debian package libxxhash-dev.

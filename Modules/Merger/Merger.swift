@@ -92,7 +92,7 @@ public struct Merger: ~Copyable {
     ///
     /// - Throws: ``AreaError``; nothing has changed then.
     public mutating func add(_ area: Area) throws(AreaError) {
-        try spaces.add(area)
+        try spaces.add(area, isInArea: window.isOpen)
         areasToForget.append(area.id)
     }
 
@@ -160,6 +160,10 @@ struct Batch {
     var groups: [UInt32] = []
     /// Whether the candidates wait for a reader.
     var isMatchPending = false
+    /// Nodes made by this batch, by digest; they have no frames yet.
+    var pendingNodes: [PageDigest: [UInt32]] = [:]
+    /// Nodes that have frames and are not in the stable tree yet; kept from one batch to the next.
+    var nodesToPlace: [UInt32] = []
     /// Pages to unmerge.
     var unmerging: [UInt32] = []
     /// Lone founders, to be un-shared again.
@@ -174,6 +178,7 @@ struct Batch {
         sites.removeAll(keepingCapacity: true)
         groupNodes.removeAll(keepingCapacity: true)
         groups.removeAll(keepingCapacity: true)
+        pendingNodes.removeAll(keepingCapacity: true)
         zeroGroup = nil
     }
 }

@@ -56,7 +56,8 @@ public protocol PageObserver {
     /// Reports the pages of a range that changed or vanished since they were last observed.
     ///
     /// - A page that exists and was never observed is `changed`; so is one written to since, even with the
-    ///   same bytes, and a merged page whose sharing was broken by a write.
+    ///   same bytes, and a merged page whose sharing was broken by a write. A merged page that still maps its frame is
+    ///   never `changed`: the merger takes the report as the end of its sharing.
     /// - A page that held content when last observed and holds none now is `absent`. Pages that never existed may be
     ///   reported as absent again and again.
     /// - A page that is not reported is as it was: present and unchanged, merged, or absent.
@@ -74,6 +75,6 @@ public protocol PageObserver {
         _ area: AreaID, pages: Range<UInt32>, into runs: inout [ObservedRun]
     ) throws(PageMemoryError)
 
-    /// Forgets what was observed in an area: the next observation reports every existing page as changed.
+    /// Forgets what was observed in an area: the next observation reports every page with content of its own as changed.
     mutating func forgetObservations(of area: AreaID)
 }

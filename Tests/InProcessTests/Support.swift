@@ -17,7 +17,8 @@ let mebi = 1 << 20
 extension InProcessMerger {
     /// A merger that scans only when it is told to, unless other values are given.
     static func quiet(
-        rowLength: UInt32 = 64, usesZeroPages: Bool = true, budget: UInt32 = 50, rewritten: RewrittenPages = .leave,
+        rowLength: UInt32 = 64, usesZeroPages: Bool = true, budget: UInt32 = 50,
+        rewritten: RewrittenPages = .mergeWithoutPins,
         sleep: String = "1000000"
     ) throws -> InProcessMerger {
         var configuration = SamepageConfiguration()

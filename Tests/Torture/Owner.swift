@@ -59,6 +59,12 @@ struct Owner {
     private mutating func sweep(discarding: Bool, _ counts: inout Counts) {
         let start = random.below(max(1, blocks.count / Block.perExtent)) * Block.perExtent
         let extent = blocks[start..<min(blocks.count, start + Block.perExtent)]
+        if kind == .vmslow, discarding {
+            bait(extent)
+            counts.discards += extent.count
+            counts.fills += 2 * extent.count
+            return
+        }
         // Pages that merged and were written do not merge again where rewritten pages are left alone.
         if discarding, random.once(in: scene.rewrites ? 20 : 2) {
             renew(Array(extent))
@@ -76,6 +82,14 @@ struct Owner {
             }
             counts.stamps += extent.count * Block.pages
         }
+    }
+
+    /// Lays out pages that will merge in two or three scans, and writes to them at about that moment.
+    private mutating func bait(_ extent: ArraySlice<Int>) {
+        renew(Array(extent))
+        rest(scene.scanTime.load(ordering: .relaxed) * (100 + random.below(250)) / 100)
+        for block in extent where !scene.isStopping { fill(block, scene.contents.pick(&random)) }
+        for block in extent { verify(block) }
     }
 
     private func rest(_ nanoseconds: Int) {

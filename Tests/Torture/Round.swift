@@ -11,8 +11,13 @@ struct Round {
     let child: WritingChild
     private static let fieldCount = 4
 
-    /// Rewritten pages merge again in every second round; there nobody writes through pins.
-    var rewrites: Bool { number % 2 == 1 }
+    /// Rewritten pages merge again in every second round; there nobody writes through pins. When all or none of the
+    /// writers use pins there is only one sort of rounds.
+    var rewrites: Bool {
+        let writers = options.kinds.filter(\.writes)
+        if writers.allSatisfy({ !$0.pins }) { return true }
+        return number % 2 == 1 && writers.contains { !$0.pins }
+    }
 
     var kinds: Set<Kind> {
         var kinds = Set(options.kinds)
@@ -115,8 +120,8 @@ struct Round {
         for _ in 0..<3 where kinds.contains(.store) { list.append((Stores(), .store)) }
         if kinds.contains(.pipe) { list.append((PipeReads(), .pipe)) }
         if kinds.contains(.vm) { list.append((VMWrites(), .vm)) }
-        if kinds.contains(.vmslow) {
-            if let slow = SlowWrites(seed: scene.seed) {
+        for stream in 0..<2 where kinds.contains(.vmslow) {
+            if let slow = SlowWrites(seed: scene.seed &+ UInt64(stream)) {
                 list.append((slow, .vmslow))
             } else {
                 findings.count("vmslow: userfaultfd is not permitted")
@@ -124,7 +129,11 @@ struct Round {
         }
         if kinds.contains(.vmchild) { list.append((ChildWrites(child: child), .vmchild)) }
         if kinds.contains(.uring) {
-            if let ring = RingReads() { list.append((ring, .uring)) } else { findings.count("uring: the kernel has none") }
+            if let ring = RingReads() {
+                list.append((ring, .uring))
+            } else {
+                findings.count("uring: the kernel has none")
+            }
         }
         guard !list.isEmpty else { return [] }
         var shares = [[Int]](repeating: [], count: list.count)

@@ -24,7 +24,7 @@ struct Torture: ParsableCommand {
     @Option(help: "What chance comes from.")
     var seed: UInt64 = 1
     @Option(help: "Size of the memory that is shared by all, in MiB.")
-    var mib = 24
+    var mib = 16
     @Option(help: "Kinds of actors, with commas between: \(Kind.allCases.map(\.rawValue).joined(separator: ", ")).")
     var only: String?
     @Option(

@@ -2,7 +2,7 @@
 struct TortureOptions {
     var seconds = 30
     var seed: UInt64 = 1
-    var mib = 24
+    var mib = 16
     var kinds = Kind.allCases
     var mutant: Mutant?
 }

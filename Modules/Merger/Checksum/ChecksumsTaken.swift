@@ -19,10 +19,7 @@ extension Merger {
             tally.checksummed += 1
             let marks = FreshMarks(rawValue: table.link(page).payload)
             let isQuiet = marks.contains(.hasDigest) && table.digests[Int(page)] == digest
-            if isQuiet, marks.contains(.inTree) {
-                table.setLink(PageLink(.unstable, scanNumber), of: page)
-                continue
-            }
+            // Also one that looks the same again: while it was different its twin may have missed it.
             if marks.contains(.inTree) { table.remove(page, from: &unstableTree) }
             table.setDigest(digest, of: page)
             table.setLink(PageLink(.settled), of: page)

@@ -72,6 +72,7 @@ extension Merger {
         configuration.run = run
         window.isAwake = false
         if run == .unmerge { tally.fullScans = 0 }
-        unmergePending = run == .unmerge
+        // What 2 asked for is finished also when something else is written before it is done, as in the kernel.
+        if run == .unmerge { unmergePending = true }
     }
 }

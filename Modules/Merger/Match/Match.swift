@@ -13,6 +13,7 @@ extension Merger {
     public mutating func match(with reader: some PageReader) {
         precondition(stage == .matching, "no match was asked for")
         stage = .resting
+        placeNodes(with: reader)
         var plan = MergePlan()
         for page in batch.candidates where table.link(page).state == .settled {
             match(page, with: reader, into: &plan)
@@ -48,7 +49,10 @@ extension Merger {
         case .gone:
             return
         case .absent:
-            break
+            if let node = findPending(digest, content, with: reader, counting: &comparisons) {
+                join(node, page, digest, in: &plan)
+                return
+            }
         }
         switch Merger.find(
             content, digest, in: &unstableTree, of: spaces, table, with: reader, counting: &comparisons)
@@ -56,16 +60,70 @@ extension Merger {
         case .found(let other):
             table.remove(other, from: &unstableTree)
             let node = nodes.make(digest: digest, founder: address(of: other))
-            // The last call on the stable tree was the search above, which found nothing.
-            nodes.insert(node, into: &stableTree)
+            batch.pendingNodes[digest, default: []].append(node)
             join(node, other, digest, in: &plan)
             join(node, page, digest, in: &plan)
+            joinOthers(node, content, digest, with: reader, counting: &comparisons, in: &plan)
         case .absent:
             table.insert(page, into: &unstableTree)
             table.setLink(PageLink(.unstable, scanNumber), of: page)
         case .gone:
             break
         }
+    }
+
+    /// Looks among the nodes that this batch has made.
+    ///
+    /// They stand beside the stable tree until they have frames: their founders may still change, and the order of the
+    /// stable tree must never break.
+    private func findPending(
+        _ digest: PageDigest, _ content: PageContent, with reader: some PageReader, counting comparisons: inout UInt64
+    ) -> UInt32? {
+        guard let pending = batch.pendingNodes[digest] else { return nil }
+        for node in pending {
+            comparisons += 1
+            if reader.compare(content, nodes.content(of: node)) == .same { return node }
+        }
+        return nil
+    }
+
+    /// Lets pages join that stand in the unstable tree beside their twin: one of the two was different when the other was
+    /// looked up. A tree that is thrown away after each scan needs no such care.
+    private mutating func joinOthers(
+        _ node: UInt32, _ content: PageContent, _ digest: PageDigest, with reader: some PageReader,
+        counting comparisons: inout UInt64, in plan: inout MergePlan
+    ) {
+        guard keepsUnstableTree else { return }
+        while case .found(let other) = Merger.find(
+            content, digest, in: &unstableTree, of: spaces, table, with: reader, counting: &comparisons)
+        {
+            table.remove(other, from: &unstableTree)
+            join(node, other, digest, in: &plan)
+        }
+    }
+
+    /// Puts nodes that have frames since the last batch into the stable tree.
+    private mutating func placeNodes(with reader: some PageReader) {
+        var waiting: [UInt32] = []
+        var comparisons: UInt64 = 0
+        for node in batch.nodesToPlace where nodes[node].waitsForPlace {
+            let content = nodes.content(of: node)
+            switch Merger.find(
+                content, nodes.digests[Int(node)], in: &stableTree, of: nodes, with: reader, counting: &comparisons)
+            {
+            case .absent:
+                nodes.insert(node, into: &stableTree)
+                nodes[node].isInTree = true
+                nodes[node].waitsForPlace = false
+            case .found:
+                // The content is there already: this node keeps its pages, and nobody else joins it.
+                nodes[node].waitsForPlace = false
+            case .gone:
+                waiting.append(node)
+            }
+        }
+        tally.comparisons += comparisons
+        batch.nodesToPlace = waiting
     }
 
     /// Searches the stable tree. What the search reads are arguments, so that nothing is copied or retained.

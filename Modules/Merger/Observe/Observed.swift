@@ -101,7 +101,7 @@ extension Merger {
 
     /// Takes a stable node out of the tree and releases its frames.
     mutating func dissolve(_ node: UInt32) {
-        nodes.remove(node, from: &stableTree)
+        if nodes[node].isInTree { nodes.remove(node, from: &stableTree) }
         if nodes[node].founder == nil {
             tally.frames -= nodes[node].frameCount
             freeRows.append(nodes[node].row)

@@ -25,6 +25,8 @@ extension Merger {
         }
         for (place, node) in batch.groupNodes.enumerated() where !hadFrames[place] {
             guard let node else { continue }
+            nodes[node].waitsForPlace = true
+            batch.nodesToPlace.append(node)
             switch nodes[node].sites {
             case 0: dissolve(node)
             case 1: markLonely(node)
@@ -48,7 +50,8 @@ extension Merger {
         tally.notMerged[Int(outcome.rawValue)] += 1
         switch outcome {
         case .merged, .changed:
-            table.setLink(PageLink(.settled), of: page)
+            // What is known of it may be out of date, also where the memory does not report it again.
+            table.setLink(PageLink(.fresh, FreshMarks.hasDigest.rawValue), of: page)
         case .gone:
             table.setLink(.absent, of: page)
         case .busy:

@@ -77,8 +77,8 @@ extension Merger {
             batch.candidates.append(page)
         case .refused:
             guard (scanNumber &- link.payload) & PageLink.payloadMask < PageLink.payloadMask / 2 else { return }
-            table.setLink(PageLink(.settled), of: page)
-            batch.candidates.append(page)
+            table.setLink(PageLink(.fresh, FreshMarks.hasDigest.rawValue), of: page)
+            batch.fresh.append(page)
         case .absent, .stable, .zeroed, .planned:
             break
         }

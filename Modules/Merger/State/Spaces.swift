@@ -56,7 +56,9 @@ struct Spaces {
 
     /// Adds an area. A new address space comes just before the one being scanned, so that the running scan leaves it
     /// out and the next one reaches it last.
-    mutating func add(_ area: Area) throws(AreaError) {
+    ///
+    /// - Parameter isInArea: Whether the area at the cursor is being scanned already, also if the cursor stands at its start.
+    mutating func add(_ area: Area, isInArea: Bool) throws(AreaError) {
         guard area.pageCount > 0 else { throw .empty }
         guard slotOfArea[area.id] == nil else { throw .duplicate(area.id) }
         let spaceIndex = order.firstIndex { $0.id == area.space }
@@ -80,8 +82,8 @@ struct Spaces {
         }
         slotOfArea[area.id] = slot
         if let spaceIndex {
-            insert(slot, firstPage: area.firstPage, intoSpace: spaceIndex)
-        } else if atStart {
+            insert(slot, firstPage: area.firstPage, intoSpace: spaceIndex, isInArea)
+        } else if atStart, !isInArea {
             order.append(SpaceRecord(id: area.space, slots: [slot]))
         } else {
             order.insert(SpaceRecord(id: area.space, slots: [slot]), at: cursorSpace)
@@ -89,13 +91,13 @@ struct Spaces {
         }
     }
 
-    private mutating func insert(_ slot: UInt32, firstPage: UInt64, intoSpace index: Int) {
+    private mutating func insert(_ slot: UInt32, firstPage: UInt64, intoSpace index: Int, _ isInArea: Bool) {
         let place =
             order[index].slots.firstIndex { areas[Int($0)]!.area.firstPage > firstPage } ?? order[index].slots.count
         order[index].slots.insert(slot, at: place)
         // An area below the cursor is left out of the running scan; the one being scanned stays it.
         guard index == cursorSpace else { return }
-        if place < cursorArea || place == cursorArea && cursorPage > 0 { cursorArea += 1 }
+        if place < cursorArea || place == cursorArea && (cursorPage > 0 || isInArea) { cursorArea += 1 }
     }
 
     /// Whether the scan stands at its start.

@@ -12,6 +12,9 @@ struct StableNode {
     var sites: UInt32 = 0
     /// The page that stands for the content until frames exist.
     var founder: PageAddress?
+    /// Whether it stands in the stable tree, or has frames and waits for a reader to find its place there.
+    var isInTree = false
+    var waitsForPlace = false
     /// The place of the node's group in the plan under way.
     var group: UInt32?
     /// The address space that joined last, and how many of its pages joined: decides on the length of the row.

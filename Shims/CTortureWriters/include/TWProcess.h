@@ -3,6 +3,7 @@
 
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
@@ -104,6 +105,16 @@ static inline long tw_read_to(int descriptor, uintptr_t to, size_t size) {
 
 static inline long tw_write(int descriptor, const void *from, size_t size) {
     return tw_result(write(descriptor, from, size));
+}
+
+/// Gives malloc a stock for a time without memory (Swift ends a program whose malloc fails); before there are threads.
+static inline void tw_stock_up(size_t size) {
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_ARENA_MAX, 1);
+    char *stock = (char *)malloc(size);
+    for (size_t place = 0; place < size; place += 4096) ((volatile char *)stock)[place] = 1;
+    free(stock);
 }
 
 static inline void tw_close(int descriptor) { close(descriptor); }

@@ -35,7 +35,8 @@ extension Engine {
         switch Int(error.code) {
         case Int(LM_EBUSY):
             InProcessError(
-                .unmergeable, "the memory is used with another userfaultfd; it cannot be merged", errorNumber: error.code)
+                .unmergeable, "the memory is used with another userfaultfd; it cannot be merged",
+                errorNumber: error.code)
         case Int(LM_EINVAL):
             InProcessError(
                 .unmergeable, "the kernel does not track memory of this kind; use private anonymous memory",
@@ -59,7 +60,11 @@ extension Engine {
 
     /// Lets nothing of a region that was unmerged lie over frames any more, as far as possible.
     func returnToAnonymous(_ area: AreaID) {
-        if let region = memory.regions[area] { memory.returnToAnonymous(region) }
+        guard let region = memory.regions[area] else { return }
+        memory.returnToAnonymous(region)
+        // What was worked on since the region left merging is tracked again.
+        // SAFETY: the region's memory is mapped until this returns.
+        try? unsafe memory.remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
     }
 
     /// Forgets a region that was unregistered.

@@ -115,9 +115,10 @@ struct FrameStore: ~Copyable {
         return written < 0 ? written : written / pageSize
     }
 
-    /// A segment without frames in use, which is not being filled, goes.
+    /// A segment without frames in use goes.
     private mutating func dropIfUnused(_ index: Int) {
-        guard let segment = segments[index], segment.released == segment.used, index != current else { return }
+        guard let segment = segments[index], segment.released == segment.used else { return }
+        if index == current { current = nil }
         // SAFETY: every frame of the segment was released, so nothing of ours points into it.
         _ = unsafe lm_munmap(UInt(bitPattern: segment.bytes), FrameStore.segmentSize(pageSize))
         _ = lm_close(segment.descriptor)

@@ -34,7 +34,34 @@ extension InProcessMemory: PageObserver {
                 break
             }
         }
-        if absentRuns > 0 { runs.sort { $0.start < $1.start } }
+        if absentRuns > 0 { runs = InProcessMemory.joining(runs[..<absentRuns], runs[absentRuns...]) }
+    }
+
+    /// Puts discarded pages between those that were written. A page that was discarded and written since is written.
+    private static func joining(
+        _ absent: ArraySlice<ObservedRun>, _ changed: ArraySlice<ObservedRun>
+    ) -> [ObservedRun] {
+        var joined = Array(changed)
+        var next = changed.startIndex
+        var covered: UInt32 = 0
+        for run in absent.sorted(by: { $0.start < $1.start }) {
+            // Discards may overlap one another.
+            var start = max(run.start, covered)
+            let end = run.start + run.count
+            covered = max(covered, end)
+            while next < changed.endIndex, changed[next].start + changed[next].count <= start { next += 1 }
+            var written = next
+            while start < end {
+                let isBefore = written < changed.endIndex && changed[written].start < end
+                let stop = isBefore ? max(start, changed[written].start) : end
+                if start < stop { joined.append(ObservedRun(start: start, count: stop - start, state: .absent)) }
+                guard isBefore else { break }
+                start = max(start, changed[written].start + changed[written].count)
+                written += 1
+            }
+        }
+        joined.sort { $0.start < $1.start }
+        return joined
     }
 
     /// Discards are told by the region, not seen: an armed hole would cost page tables.

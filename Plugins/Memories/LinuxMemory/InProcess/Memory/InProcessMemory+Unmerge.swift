@@ -43,9 +43,10 @@ extension InProcessMemory {
         if results.contains(.mapLimit) {
             // Without map entries for copies, the pages can still get memory of their own where they are.
             // SAFETY: as above.
-            isBroken = unsafe remapper!.breakSharing(
-                region.address(of: pages.lowerBound, pageSize: pageSize), pageCount: pages.count
-            ).merged > 0
+            isBroken =
+                unsafe remapper!.breakSharing(
+                    region.address(of: pages.lowerBound, pageSize: pageSize), pageCount: pages.count
+                ).merged > 0
         }
         for (page, result) in zip(pages, results) {
             // A rewritten page has memory of its own already and stays where it is.

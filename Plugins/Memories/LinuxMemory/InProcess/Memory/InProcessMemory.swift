@@ -58,8 +58,9 @@ final class InProcessMemory {
         return unsafe region.address(of: page.index, pageSize: pageSize)
     }
 
-    /// A sign of pinned I/O in the process, looked for at most once a second.
+    /// A sign of pinned I/O in the process. Pinned memory is looked for each time, other signs at most once a second.
     func currentPinSign() -> String? {
+        if let pinned = PinSources.pinnedMemory() { return pinned }
         let now = lm_monotonic_nanoseconds()
         if pinSignAge == 0 || now - pinSignAge > 1_000_000_000 {
             pinSign = PinSources.sign()

@@ -1,3 +1,5 @@
+import CLinuxMemory
+
 /// Map entries (VMAs) are a budget: at most so many percent of vm.max_map_count, others' included, so that the program's own
 /// mmap and mprotect never fail because of merging.
 struct MapBudget {
@@ -6,6 +8,7 @@ struct MapBudget {
     /// Entries at the last count, and what merging added since, by the map tables.
     private var counted = 0
     private var added = 0
+    private var countedAt: UInt64 = 0
     private let systemLimit = ProcessMaps.limit()
 
     init(percent: UInt32) {
@@ -18,13 +21,16 @@ struct MapBudget {
     /// The entries of the process, as far as known.
     var inUse: Int { counted + added }
 
-    /// Counts anew when merging has changed much since the last time.
+    /// Counts anew when merging has changed much since the last time, and once a second while entries are short: the
+    /// program may have given back some of its own.
     mutating func refresh() {
-        if abs(added) > max(1024, limit / 16) { recount() }
+        let isOld = lm_monotonic_nanoseconds() - countedAt > 1_000_000_000
+        if abs(added) > max(1024, limit / 16) || isOld && shortestRun != 1 { recount() }
     }
 
     mutating func recount() {
         counted = ProcessMaps.count()
+        countedAt = lm_monotonic_nanoseconds()
         added = 0
     }
 

@@ -7,11 +7,7 @@ import CLinuxMemory
 enum PinSources {
     /// Names the first sign found, `nil` when there is none.
     static func sign() -> String? {
-        let status = String(decoding: ProcessMaps.read("/proc/self/status"), as: UTF8.self)
-        for line in status.split(separator: "\n") where line.hasPrefix("VmPin:") {
-            let number = line.dropFirst(6).split { $0 == " " || $0 == "\t" }.first ?? "0"
-            if number != "0" { return "pinned memory (VmPin)" }
-        }
+        if let pinned = pinnedMemory() { return pinned }
         for line in ProcessMaps.read("/proc/self/maps").split(separator: UInt8(ascii: "\n")) {
             guard line.contains(UInt8(ascii: "[")) else { continue }
             let text = String(decoding: line, as: UTF8.self)
@@ -19,6 +15,16 @@ enum PinSources {
             if text.hasSuffix("/[aio]") { return "asynchronous I/O" }
         }
         return descriptorSign()
+    }
+
+    /// Whether memory is pinned for long, as by the registered buffers of an io_uring (`VmPin`).
+    static func pinnedMemory() -> String? {
+        let status = String(decoding: ProcessMaps.read("/proc/self/status"), as: UTF8.self)
+        for line in status.split(separator: "\n") where line.hasPrefix("VmPin:") {
+            let number = line.dropFirst(6).split { $0 == " " || $0 == "\t" }.first ?? "0"
+            if number != "0" { return "pinned memory (VmPin)" }
+        }
+        return nil
     }
 
     /// Looks for descriptors opened for direct I/O, and for io_uring.

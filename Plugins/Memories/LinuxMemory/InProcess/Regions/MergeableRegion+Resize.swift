@@ -44,7 +44,8 @@ extension MergeableRegion {
         }
         if before.isReleased { throw MergeableRegion.releasedError }
         if !before.isOwned {
-            throw InProcessError(.unmergeable, "adopted memory cannot be resized: release it, resize it, adopt it again")
+            throw InProcessError(
+                .unmergeable, "adopted memory cannot be resized: release it, resize it, adopt it again")
         }
         if before.users > 0 {
             throw InProcessError(.inUse, "the region's bytes are being used; resize it when that is done")
@@ -66,7 +67,8 @@ extension Engine {
         try unregister(area, unmerging: true)
         if size < bytes.byteCount {
             _ = lm_munmap(bytes.address + UInt(size), bytes.byteCount - size)
-            return try reregister(newArea, ByteRange(address: bytes.address, byteCount: size), from: area, isMergeable, advice)
+            return try reregister(
+                newArea, ByteRange(address: bytes.address, byteCount: size), from: area, isMergeable, advice)
         }
         let extra = size - bytes.byteCount
         let end = bytes.address + UInt(bytes.byteCount)

@@ -114,6 +114,28 @@ public final class MergeableRegion: Sendable {
         return try unsafe body(UnsafeMutableRawBufferPointer(start: bytes.pointer, count: bytes.byteCount))
     }
 
+    /// Lets `body` read the bytes, safely as far as bounds and lifetime go; what other threads write at the same time is
+    /// between them and `body`.
+    ///
+    /// - Throws: ``InProcessError`` of code `released`, and what `body` throws.
+    public func withBytes<R>(_ body: (RawSpan) throws -> R) throws -> R {
+        let bytes = try beginUse()
+        defer { endUse() }
+        // SAFETY: the memory stays mapped while it is in use.
+        return try body(unsafe RawSpan(_unsafeStart: bytes.pointer, byteCount: bytes.byteCount))
+    }
+
+    /// Lets `body` read and write the bytes, safely as far as bounds and lifetime go.
+    ///
+    /// - Throws: ``InProcessError`` of code `released`, and what `body` throws.
+    public func withMutableBytes<R>(_ body: (inout MutableRawSpan) throws -> R) throws -> R {
+        let bytes = try beginUse()
+        defer { endUse() }
+        // SAFETY: the memory stays mapped while it is in use.
+        var span = unsafe MutableRawSpan(_unsafeStart: bytes.pointer, byteCount: bytes.byteCount)
+        return try body(&span)
+    }
+
     private func beginUse() throws(InProcessError) -> ByteRange {
         let bytes: ByteRange? = state.withLock { state in
             guard !state.isReleased else { return nil }

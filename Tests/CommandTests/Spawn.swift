@@ -1,0 +1,60 @@
+import Glibc
+import Testing
+
+/// Runs a program to its end.
+///
+/// By posix_spawn, whose child shares the memory until it is another program. A child made by fork or clone would make
+/// all memory of the tests busy for other tests, which merge theirs at the same time.
+func execute(_ command: [String]) async throws -> CommandResult {
+    let output = try Capture()
+    let errors = try Capture()
+    let process = try spawn(command, output: output, errors: errors)
+    var status: Int32 = 0
+    // SAFETY: the status outlives each call.
+    while unsafe waitpid(process, &status, WNOHANG) == 0 {
+        try? await Task.sleep(for: .milliseconds(5))
+    }
+    let hasExited = status & 0x7F == 0
+    return CommandResult(
+        status: hasExited ? status >> 8 & 0xFF : nil, output: output.text, errors: errors.text)
+}
+
+private func spawn(_ command: [String], output: Capture, errors: Capture) throws -> pid_t {
+    // SAFETY: the actions and the arguments outlive the calls that use them, and are freed after them.
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_adddup2(&actions, output.file, STDOUT_FILENO)
+    unsafe posix_spawn_file_actions_adddup2(&actions, errors.file, STDERR_FILENO)
+    var arguments: [UnsafeMutablePointer<CChar>?] = unsafe command.map { unsafe strdup($0) } + [nil]
+    defer { unsafe arguments.forEach { unsafe free($0) } }
+    var process: pid_t = 0
+    let error = unsafe posix_spawn(&process, command[0], &actions, nil, &arguments, environ)
+    try #require(error == 0, "\(command[0]) cannot be started: error \(error)")
+    return process
+}
+
+/// A file without a name that takes what a program writes.
+private final class Capture {
+    let file: Int32
+
+    init() throws {
+        var path = Array("/tmp/samepage-test-XXXXXX".utf8CString)
+        // SAFETY: the path ends with a zero, and the calls keep its length.
+        file = unsafe path.withUnsafeMutableBufferPointer { unsafe mkstemp($0.baseAddress!) }
+        try #require(file >= 0, "no temporary file")
+        _ = fcntl(file, F_SETFD, FD_CLOEXEC)
+        _ = unsafe path.withUnsafeBufferPointer { unsafe unlink($0.baseAddress!) }
+    }
+
+    deinit { close(file) }
+
+    /// What was written so far.
+    var text: String {
+        var text = [UInt8](repeating: 0, count: 1 << 20)
+        let size = text.count
+        // SAFETY: the buffer outlives the call and has this size.
+        let count = unsafe text.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, size, 0) }
+        return String(decoding: text[..<max(0, count)], as: UTF8.self)
+    }
+}

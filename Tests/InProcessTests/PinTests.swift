@@ -1,0 +1,78 @@
+import Assembly
+import CTortureWriters
+import InProcess
+import Merger
+import Testing
+
+extension RealMemory {
+    struct PinTests {
+        @Test("A rewritten page is left alone from the moment it is pinned", .enabled(if: ringsAreThere, "no io_uring"))
+        func pinnedLately() async {
+            await #expect(processExitsWith: .success) {
+                let merger = try InProcessMerger.quiet(rewritten: .mergeWithoutPins)
+                let region = try MergeableRegion.allocate(byteCount: 64 * pageSize, in: merger)
+                try region.fill { _ in 5 }
+                #expect(try merger.mergeNow().pagesSharing > 0, "merger.mergeNow().pagesSharing > 0")
+                // Merges again, and finds no sign of pins.
+                try region.poke(3, 1)
+                try region.poke(3, Content.word(0, seed: 5))
+                #expect(try merger.mergeNow().pagesSharing > 0, "merger.mergeNow().pagesSharing > 0")
+                #expect(try region.census().merged == 64, "region.census().merged == 64")
+
+                var ring = unsafe tw_ring()
+                #expect(unsafe tw_ring_open(&ring) == 0, "tw_ring_open(&ring) == 0")
+                try region.poke(9, 1)
+                let page = region.address + UInt(9 * pageSize)
+                #expect(unsafe tw_ring_pin(&ring, page, pageSize) == 0, "tw_ring_pin(&ring, page, pageSize) == 0")
+                try region.poke(9, Content.word(0, seed: 5))
+                try merger.mergeNow()
+                var pipe: [Int32] = [0, 0]
+                #expect(unsafe tw_pipe(&pipe) == 0, "tw_pipe(&pipe) == 0")
+                let value: UInt64 = 0xABCD
+                #expect(
+                    unsafe withUnsafeBytes(of: value) { unsafe tw_write(pipe[1], $0.baseAddress!, 8) } == 8,
+                    "withUnsafeBytes(of: value) { tw_write(pipe[1], $0.baseAddress!, 8) } == 8")
+                #expect(unsafe tw_ring_read(&ring, pipe[0], page, 8) == 8, "tw_ring_read(&ring, pipe[0], page, 8) == 8")
+                #expect(try region.peek(9) == value, "a write through a pin was lost")
+                unsafe tw_ring_close(&ring)
+            }
+        }
+
+        @Test("Anonymous pages do not merge while they are pinned", .enabled(if: ringsAreThere, "no io_uring"))
+        func pinnedAnonymous() async {
+            await #expect(processExitsWith: .success) {
+                let merger = try InProcessMerger.quiet()
+                let region = try MergeableRegion.allocate(byteCount: 64 * pageSize, in: merger)
+                try region.fill { _ in 5 }
+                var ring = unsafe tw_ring()
+                #expect(unsafe tw_ring_open(&ring) == 0, "tw_ring_open(&ring) == 0")
+                let page = region.address + UInt(9 * pageSize)
+                #expect(
+                    unsafe tw_ring_pin(&ring, page, 4 * pageSize) == 0,
+                    "tw_ring_pin(&ring, page, 4 * pageSize) == 0")
+                try merger.mergeNow()
+                #expect(try region.census().merged == 60, "region.census().merged == 60")
+                var pipe: [Int32] = [0, 0]
+                #expect(unsafe tw_pipe(&pipe) == 0, "tw_pipe(&pipe) == 0")
+                let value: UInt64 = 0xABCD
+                #expect(
+                    unsafe withUnsafeBytes(of: value) { unsafe tw_write(pipe[1], $0.baseAddress!, 8) } == 8,
+                    "withUnsafeBytes(of: value) { tw_write(pipe[1], $0.baseAddress!, 8) } == 8")
+                #expect(unsafe tw_ring_read(&ring, pipe[0], page, 8) == 8, "tw_ring_read(&ring, pipe[0], page, 8) == 8")
+                #expect(try region.peek(9) == value, "region.peek(9) == value")
+                #expect(unsafe tw_ring_unpin(&ring) == 0, "tw_ring_unpin(&ring) == 0")
+                try region.poke(9, Content.word(0, seed: 5))
+                for _ in 0..<4 { try merger.scan(fullScans: 2) }
+                #expect(try region.census().merged == 64, "region.census().merged == 64")
+                unsafe tw_ring_close(&ring)
+            }
+        }
+    }
+}
+
+let ringsAreThere: Bool = {
+    var ring = unsafe tw_ring()
+    guard unsafe tw_ring_open(&ring) == 0 else { return false }
+    unsafe tw_ring_close(&ring)
+    return true
+}()
