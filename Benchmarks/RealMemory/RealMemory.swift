@@ -24,7 +24,7 @@ struct RealMemory {
     static func samepage(_ content: Content, _ read: Double) throws {
         var configuration = SamepageConfiguration()
         configuration.merger.run = .stop
-        configuration.policyAttributes = ["pages_to_scan": "4294967295", "sleep_millisecs": "1"]
+        configuration.policyAttributes = ["pages_to_scan": "4294967295", "sleep_millisecs": "100000000"]
         let merger = try InProcessMerger(configuration)
         if let limitation = merger.limitation {
             print("samepage: \(limitation)")
@@ -32,10 +32,16 @@ struct RealMemory {
         }
         let region = try MergeableRegion.allocate(byteCount: content.pages * 4096, in: merger)
         try region.withUnsafeMutableBytes { unsafe content.fill($0.baseAddress!) }
-        try merger.set("run", to: "1")
         var before = try merger.statistics()
         func scan(_ title: String, _ count: UInt64 = 1) throws -> StepTimes {
-            let counters = try merger.scan(fullScans: count)
+            if try merger.value(of: "run") == "0" {
+                // Starts a scan at once; the sleep after it is long.
+                try merger.set("run", to: "1")
+                while try merger.counters().fullScans == 0 { usleep(1000) }
+            } else {
+                try merger.scan(fullScans: count)
+            }
+            let counters = try merger.counters()
             let after = try merger.statistics()
             print("samepage \(title): \(counters.pagesSharing) pages saved")
             let cpu = after.cpu.minus(before.cpu)

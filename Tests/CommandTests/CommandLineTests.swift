@@ -51,18 +51,20 @@ struct CommandLineTests {
         let result = try await samepage("strategies", "--json")
         #expect(result.status == 0)
         #expect(result.errors == "")
-        let json = try JSONText.parse(result.output)
+        let kinds = try StrategiesResult(json: result.output).kinds
         for (kind, name) in [
             ("checksums", "xxh3-128"), ("checksums", "jhash2"), ("trees", "hash-table"), ("trees", "red-black"),
             ("trees", "red-black-content"), ("policies", "fixed"), ("frontEnds", "terminal"),
         ] {
-            let entries = try #require(json[kind]?.elements)
-            #expect(entries.contains { $0["name"] == .string(name) }, "\(name) is missing in \(kind)")
+            let entries = try #require(kinds[kind])
+            #expect(entries.contains { $0.name == name }, "\(name) is missing in \(kind)")
         }
         for kind in ["checksums", "trees", "policies"] {
-            let entries = try #require(json[kind]?.elements)
-            #expect(entries.count { $0["default"] == .bool(true) } == 1, "one default in \(kind)")
+            let entries = try #require(kinds[kind])
+            #expect(entries.count { $0.default } == 1, "one default in \(kind)")
         }
+        #expect(kinds["checksums"]?.first { $0.name == "xxh3-128" }?.bits == 128)
+        #expect(kinds["policies"]?.first { $0.name == "fixed" }?.attributes?.contains("pages_to_scan") == true)
         let text = try await samepage("strategies")
         #expect(text.output.contains("xxh3-128"))
     }

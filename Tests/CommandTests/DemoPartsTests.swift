@@ -88,11 +88,16 @@ struct DemoPartsTests {
         #expect(Numbers.mebibytes(3 << 19) == "1.5")
     }
 
-    @Test func jsonQuotes() throws {
-        let value = JSONText.object([
-            .init("a \"b\"\\\n\u{1}", .array([.null, .bool(false), .number(0.5), .array([]), .object([])]))
-        ])
-        #expect(try JSONText.parse(value.description) == value)
-        #expect(JSONText.number(.infinity).description == "null")
+    @Test func jsonNamesAreSortedAndPathsStayReadable() throws {
+        let text = try JSONOutput.text(of: ["b": "/tmp/\"x\"", "a": "\n"])
+        #expect(
+            text == """
+                {
+                  "a" : "\\n",
+                  "b" : "/tmp/\\"x\\""
+                }
+
+                """)
+        #expect(throws: EncodingError.self) { try JSONOutput.text(of: [Double.infinity]) }
     }
 }

@@ -1,6 +1,7 @@
 import Assembly
 import InProcess
 import Merger
+import Synchronization
 import Testing
 
 extension RealMemory {
@@ -113,6 +114,37 @@ extension RealMemory {
             let census = try region.census()
             #expect(census.merged == 4, "\(census) \(counters)")
             #expect(try region.wrongPages(seed: seed).isEmpty)
+        }
+
+        @Test("Pages discarded and written while everything is unmerged keep what was written")
+        func discardedWhileUnmerging() throws {
+            let merger = try InProcessMerger.quiet()
+            let region = try MergeableRegion.allocate(byteCount: 512 * pageSize, in: merger)
+            for round in 1...50 {
+                try region.fill { _ in 7 }
+                try merger.mergeNow()
+                #expect(try region.census().merged == 512)
+                // The merger does not look any more, and takes the pages for merged ones.
+                try merger.set("run", to: "0")
+                try region.discard(0..<512 * pageSize)
+                let isUnmerged = Atomic<Bool>(false)
+                var written: [Int] = []
+                try withThread {
+                    defer { isUnmerged.store(true, ordering: .releasing) }
+                    return refusal { try region.unmerge() }
+                } while: {
+                    // One page after the other, as long as it takes.
+                    while !isUnmerged.load(ordering: .acquiring), written.count < 512 {
+                        try region.poke(written.count, UInt64(round))
+                        written.append(written.count)
+                        for _ in 0..<round * 30 { _ = isUnmerged.load(ordering: .relaxed) }
+                    }
+                }
+                let lost = try written.filter { try region.peek($0) != UInt64(round) }
+                #expect(lost.isEmpty, "round \(round): \(lost.count) of \(written.count) pages lost a write")
+                try merger.set("run", to: "1")
+                try region.makeMergeable()
+            }
         }
 
         @Test("Growing and shrinking keep what stays and bring zeros")

@@ -11,8 +11,8 @@ struct Controller {
     mutating func run() {
         var scans: UInt64 = 0
         var since = Raw.now
-        var nextRun = since + 900_000_000
-        var nextUnmerge = since + 400_000_000
+        var nextRun = since + 500_000_000
+        var nextUnmerge = since + 200_000_000
         while !scene.isStopping {
             Raw.sleep(microseconds: 25_000)
             let now = Raw.now
@@ -28,11 +28,11 @@ struct Controller {
             }
             if kinds.contains(.unmerge), now > nextUnmerge {
                 unmergeOne()
-                nextUnmerge = now + UInt64(300 + random.below(600)) * 1_000_000
+                nextUnmerge = now + UInt64(30 + random.below(200)) * 1_000_000
             }
             if kinds.contains(.run), now > nextRun {
                 stopAndGo()
-                nextRun = now + UInt64(700 + random.below(900)) * 1_000_000
+                nextRun = now + UInt64(300 + random.below(900)) * 1_000_000
             }
         }
     }
@@ -49,6 +49,11 @@ struct Controller {
     }
 
     private mutating func stopAndGo() {
+        if random.once(in: 2) {
+            // What happens now, the merger does not see before it unmerges.
+            _ = scene.findings.expect("run 0") { try scene.merger.set("run", to: "0") }
+            Raw.sleep(microseconds: random.below(30_000))
+        }
         _ = scene.findings.expect("run 2") { try scene.merger.set("run", to: "2") }
         if let counters = scene.findings.expect("counters", { try scene.merger.counters() }) {
             if counters.pagesShared + counters.pagesSharing > 0 {

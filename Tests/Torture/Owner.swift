@@ -10,7 +10,7 @@ struct Owner {
     /// First pages of the blocks.
     let blocks: [Int]
     var random: Random
-    private var latest = 0
+    private var latest: Int
 
     init(scene: Scene, kind: Kind, transport: any Transport, blocks: [Int], stream: Int) {
         self.scene = scene
@@ -18,6 +18,7 @@ struct Owner {
         self.transport = transport
         self.blocks = blocks
         random = Random(seed: scene.seed, stream)
+        latest = blocks.first ?? 0
     }
 
     /// Works until the round ends.
@@ -179,8 +180,11 @@ struct Owner {
             discard(first, blocks: run.count, of: field)
             rest = rest.dropFirst(run.count)
         }
+        // Not always: to look is to touch, and what was never touched is a hole.
+        let looks = random.once(in: 2)
+        if random.once(in: 2) { self.rest(random.below(3_000_000)) }
         for block in extent {
-            verify(block)
+            if looks { verify(block) }
             fill(block, scene.contents.pick(&random))
         }
     }

@@ -41,7 +41,7 @@ struct DemoCommand: AsyncParsableCommand {
 
     func run() async throws {
         let report = try await Demo(mebibytes: mib, copies: copies, checksum: checksum, tree: tree).run()
-        print(json ? "\(report.json)\n" : report.text, terminator: "")
+        print(try json ? JSONOutput.text(of: report) : report.text, terminator: "")
         let failures = report.failures
         if !failures.isEmpty { throw CommandFailure(failures.joined(separator: "; ")) }
     }

@@ -98,7 +98,7 @@ final class DemoMemory {
         return written
     }
 
-    /// Gives every page memory of its own.
+    /// Undoes merging: pages have memory of their own again, those of zeros when they are written.
     func unmerge() throws {
         for region in regions { try region.unmerge() }
     }

@@ -64,7 +64,7 @@ package struct DemoReport: Hashable, Sendable {
     package var written = Step(name: "written", residentBytes: 0)
     /// After merging again.
     package var mergedAgain = Step(name: "merged again", residentBytes: 0)
-    /// After every page got memory of its own.
+    /// After merging was undone; pages of zeros have no memory until they are written.
     package var unmerged = Step(name: "unmerged", residentBytes: 0)
     /// Time and CPU of the whole demo, verification included.
     package var total = Step(name: "in all", residentBytes: 0)

@@ -10,8 +10,8 @@ struct StrategiesCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    func run() {
+    func run() throws {
         let list = StrategyList(.standard)
-        print(json ? "\(list.json)\n" : list.text, terminator: "")
+        print(try json ? JSONOutput.text(of: list) : list.text, terminator: "")
     }
 }

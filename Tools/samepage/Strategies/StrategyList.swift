@@ -4,79 +4,66 @@ import PageChecksum
 import ScanPolicy
 
 /// Every strategy that configuration can name, as text and as JSON.
-package struct StrategyList: Hashable, Sendable {
+package struct StrategyList: Hashable, Sendable, Encodable {
     /// One strategy.
-    package struct Entry: Hashable, Sendable {
+    package struct Entry: Hashable, Sendable, Encodable {
         /// The name in the configuration.
         package let name: String
         /// Whether it is used when the configuration says nothing.
         package let isDefault: Bool
-        /// What there is to know about it: name and value.
-        package let details: [JSONText.Field]
+        /// The size of a checksum.
+        package var bits: Int?
+        /// The attributes of a policy.
+        package var attributes: [String]?
+
+        private enum CodingKeys: String, CodingKey {
+            case name, bits, attributes
+            case isDefault = "default"
+        }
     }
 
-    /// The strategies for one place.
-    package struct Kind: Hashable, Sendable {
-        /// The place, in plural.
-        package let name: String
-        /// The strategies, by name.
-        package let entries: [Entry]
-    }
-
-    /// The places.
-    package let kinds: [Kind]
+    /// The checksums, by name.
+    package let checksums: [Entry]
+    /// The trees, by name.
+    package let trees: [Entry]
+    /// The policies, by name.
+    package let policies: [Entry]
+    /// The front ends, by name.
+    package let frontEnds: [Entry]
 
     /// Lists what a registry knows.
     package init(_ registry: StrategyRegistry, defaults: SamepageConfiguration = SamepageConfiguration()) {
-        func kind<Strategy>(
-            _ name: String, _ makers: [String: StrategyRegistry.Maker<Strategy>], default chosen: String?,
-            _ details: (Strategy) -> [JSONText.Field] = { _ in [] }
-        ) -> Kind {
-            let sorted = makers.sorted { $0.key < $1.key }
-            return Kind(
-                name: name,
-                entries: sorted.map { Entry(name: $0.key, isDefault: $0.key == chosen, details: details($0.value())) })
+        func entries<Strategy>(
+            _ makers: [String: StrategyRegistry.Maker<Strategy>], default chosen: String?,
+            _ describe: (Strategy, inout Entry) -> Void = { _, _ in }
+        ) -> [Entry] {
+            makers.sorted { $0.key < $1.key }.map { name, make in
+                var entry = Entry(name: name, isDefault: name == chosen)
+                describe(make(), &entry)
+                return entry
+            }
         }
-        kinds = [
-            kind("checksums", registry.checksums, default: defaults.checksum) {
-                [.init("bits", .integer($0.bits))]
-            },
-            kind("trees", registry.trees, default: defaults.stableTree),
-            kind("policies", registry.policies, default: defaults.policy) {
-                [.init("attributes", .array($0.attributes.map { .string($0) }))]
-            },
-            kind("frontEnds", registry.frontEnds, default: nil),
-        ]
-    }
-
-    /// For programs.
-    package var json: JSONText {
-        .object(
-            kinds.map { kind in
-                let entries = kind.entries.map { entry in
-                    JSONText.object(
-                        [.init("name", .string(entry.name)), .init("default", .bool(entry.isDefault))] + entry.details)
-                }
-                return .init(kind.name, .array(entries))
-            })
+        checksums = entries(registry.checksums, default: defaults.checksum) { $1.bits = $0.bits }
+        trees = entries(registry.trees, default: defaults.stableTree)
+        policies = entries(registry.policies, default: defaults.policy) { $1.attributes = $0.attributes }
+        frontEnds = entries(registry.frontEnds, default: nil)
     }
 
     /// For people; the defaults are marked.
     package var text: String {
-        kinds.map { kind in
-            let lines = kind.entries.map { entry in
-                let details = entry.details.map { "  \($0.name) \(StrategyList.brief($0.value))" }.joined()
-                return "  \(entry.name)\(details)\(entry.isDefault ? "  (default)" : "")\n"
-            }
-            return "\(kind.name)\n\(lines.joined())"
-        }.joined()
+        [("checksums", checksums), ("trees", trees), ("policies", policies), ("frontEnds", frontEnds)]
+            .map { kind, entries in "\(kind)\n\(entries.map { "  \($0.text)\n" }.joined())" }
+            .joined()
     }
+}
 
-    private static func brief(_ value: JSONText) -> String {
-        switch value {
-        case .string(let text): text
-        case .array(let values): values.map(brief).joined(separator: ", ")
-        default: value.description
-        }
+extension StrategyList.Entry {
+    /// One line for people.
+    fileprivate var text: String {
+        var parts = [name]
+        if let bits { parts.append("bits \(bits)") }
+        if let attributes { parts.append("attributes \(attributes.joined(separator: ", "))") }
+        if isDefault { parts.append("(default)") }
+        return parts.joined(separator: "  ")
     }
 }

@@ -67,6 +67,24 @@ extension Remapper {
         return report
     }
 
+    /// Makes an anonymous page this process's own again, if no other process maps it any more.
+    ///
+    /// A fork leaves all pages marked as shared until they are written; such a page cannot move. Touching it for writing
+    /// without changing it lets the kernel see that nobody shares it: nothing is copied. A page that a child
+    /// still maps is left alone. ``RemapReport/merged`` is 1 if it was touched. The corresponding C call is `madvise` with `MADV_POPULATE_WRITE`.
+    public mutating func takeBack(_ page: UnsafeMutableRawPointer) -> RemapReport {
+        var report = RemapReport()
+        let address = UInt(bitPattern: page)
+        // SAFETY: the buffer has room for one entry.
+        unsafe readMap(address, 1, into: scratch.windowMap, &report)
+        let entry = unsafe scratch.windowMap[0]
+        guard entry & LM_PAGEMAP_PRESENT != 0, entry & LM_PAGEMAP_FILE == 0, entry & LM_PAGEMAP_EXCLUSIVE != 0 else {
+            return report
+        }
+        if report.count(lm_madvise(address, pageSize, Int32(LM_MADV_POPULATE_WRITE))) == 0 { report.merged = 1 }
+        return report
+    }
+
     /// Makes pages of merged runs private in place: the same bytes, in memory that a pin would respect, but still in
     /// a mapping of the segment. Needs no map entries, and nobody waits. The corresponding C call is
     /// `madvise` with `MADV_POPULATE_WRITE`.

@@ -10,18 +10,33 @@ extension InProcessMemory: PageReader {
         measuring(\.checksum) { takeDigests(of: pages, with: checksum, into: &digests) }
     }
 
+    /// How much of the next page is fetched while one is read.
+    private static var prefetchedBytes: Int { 256 }
+
     private func takeDigests(
         of pages: [PageAddress], with checksum: any PageChecksum, into digests: inout [PageDigest?]
     ) {
         digests.removeAll(keepingCapacity: true)
         digests.reserveCapacity(pages.count)
-        for page in pages {
-            guard let pointer = unsafe pointer(to: page) else {
+        var area: AreaID?
+        var region: RegionRecord?
+        for (place, page) in pages.enumerated() {
+            if page.area != area {
+                area = page.area
+                region = regions[page.area]
+            }
+            guard let region, page.index < region.pageCount else {
                 digests.append(nil)
                 continue
             }
             // SAFETY: registered memory stays mapped while it is registered. The program may write to it at the same
             // time; the digest is a hint, and a write is noticed by the next observation.
+            let pointer = unsafe region.address(of: page.index, pageSize: pageSize)
+            if place + 1 < pages.count, pages[place + 1].area == page.area {
+                // A prefetch cannot fault, wherever it points.
+                let distance = Int(pages[place + 1].index) - Int(page.index)
+                unsafe lm_prefetch(pointer + distance * pageSize, InProcessMemory.prefetchedBytes)
+            }
             digests.append(checksum.digest(of: unsafe RawSpan(_unsafeStart: pointer, byteCount: pageSize)))
         }
         statistics.bytesRead += UInt64(pages.count * pageSize)

@@ -11,9 +11,17 @@ extension InProcessMemory {
         budget.refresh()
         var start = 0
         while start < pages.count {
+            // A page discarded since the last observation is anonymous memory again. Where it is a hole nothing keeps
+            // writers out, so that a copy would overwrite what they write.
+            guard liesOverFrame(pages[start]) else {
+                outcome.append(.gone)
+                start += 1
+                continue
+            }
             var end = start + 1
             while end < pages.count, end - start < Remapper.windowCapacity,
-                pages[end] == PageAddress(area: pages[start].area, index: pages[end - 1].index + 1)
+                pages[end] == PageAddress(area: pages[start].area, index: pages[end - 1].index + 1),
+                liesOverFrame(pages[end])
             {
                 end += 1
             }
@@ -21,6 +29,8 @@ extension InProcessMemory {
             start = end
         }
     }
+
+    private func liesOverFrame(_ page: PageAddress) -> Bool { regions[page.area]?.frame(at: page.index) != nil }
 
     /// Un-shares neighbouring pages, all of which lie over frames.
     private func unmergeRun(of area: AreaID, _ pages: Range<UInt32>, into outcome: inout [SiteOutcome]) {

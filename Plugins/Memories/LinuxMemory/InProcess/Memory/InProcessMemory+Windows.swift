@@ -57,6 +57,24 @@ extension InProcessMemory {
         budget.add(region.boundaries(around: span) - before)
         record(report)
         if report.trackingLost { retrack(region, span) }
+        takeBack(count, base, region)
+    }
+
+    /// After a fork all pages count as shared with the child for the kernel, also when it has ended, until they are written.
+    /// Busy pages that only this process maps are made its own again; they merge at a later scan.
+    private func takeBack(_ count: Int, _ base: UInt32, _ region: RegionRecord) {
+        let forks = ForkGuard.forks
+        guard forks > 0 else { return }
+        for place in 0..<count {
+            // SAFETY: `count` pages were handed to the merge; they lie in the region.
+            let (index, outcome) = unsafe (base + scratch.pages[place].index, scratch.pages[place].outcome)
+            guard outcome == .busy, region.frame(at: index) == nil, region.mayTakeBack(index, forks: forks) else {
+                continue
+            }
+            let report = unsafe remapper!.takeBack(region.address(of: index, pageSize: pageSize))
+            statistics.systemCalls += UInt64(report.systemCalls)
+            if report.merged > 0 { region.noteTakenBack(index) }
+        }
     }
 
     private func remapAway(_ base: UnsafeMutableRawPointer, _ pageCount: Int, _ count: Int) -> RemapReport {

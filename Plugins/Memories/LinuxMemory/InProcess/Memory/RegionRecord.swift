@@ -14,6 +14,9 @@ final class RegionRecord {
     private let frames: UnsafeMutablePointer<UInt32>
     /// Pages discarded since they were last observed.
     var discarded: [Range<UInt32>] = []
+    /// The forks of the process when pages were last taken back from children, and those pages.
+    private var takenBackAfter: UInt64 = 0
+    private var takenBack: Set<UInt32> = []
 
     /// Allocates the map table; `nil` when there is no memory.
     init?(base: UnsafeMutableRawPointer, pageCount: UInt32, advice: RemapAdvice) {
@@ -93,6 +96,17 @@ final class RegionRecord {
         let end = (start..<pages.upperBound).first { frame(at: $0) == nil } ?? pages.upperBound
         return start..<end
     }
+
+    /// Whether a page may be taken back from a forked child: once after each fork, because a pinned page looks the same.
+    func mayTakeBack(_ page: UInt32, forks: UInt64) -> Bool {
+        if forks != takenBackAfter {
+            takenBackAfter = forks
+            takenBack.removeAll()
+        }
+        return forks > 0 && !takenBack.contains(page)
+    }
+
+    func noteTakenBack(_ page: UInt32) { takenBack.insert(page) }
 
     /// The address of a page.
     func address(of page: UInt32, pageSize: Int) -> UnsafeMutableRawPointer {

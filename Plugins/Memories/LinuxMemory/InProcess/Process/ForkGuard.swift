@@ -9,13 +9,18 @@ import Synchronization
 enum ForkGuard {
     /// Counts the forks between the first process and this one.
     private static let generationCounter = Atomic<UInt64>(0)
+    /// Counts the forks of this process.
+    private static let forkCounter = Atomic<UInt64>(0)
     private static let lock = ForkLock()
     private static let installed: Bool = {
         // SAFETY: the handlers only touch the lock and the counter, which are async-signal-safe here: the child
         // runs in the thread that took the lock.
         pthread_atfork(
             { ForkGuard.lock.acquire() },
-            { ForkGuard.lock.release() },
+            {
+                ForkGuard.forkCounter.wrappingAdd(1, ordering: .relaxed)
+                ForkGuard.lock.release()
+            },
             {
                 ForkGuard.generationCounter.wrappingAdd(1, ordering: .relaxed)
                 ForkGuard.lock.release()
@@ -24,6 +29,9 @@ enum ForkGuard {
 
     /// Differs between a process and its forked child.
     static var generation: UInt64 { generationCounter.load(ordering: .relaxed) }
+
+    /// How often this process has forked.
+    static var forks: UInt64 { forkCounter.load(ordering: .relaxed) }
 
     /// Installs the handlers, once.
     static func install() -> Bool { installed && lock.isReady }
