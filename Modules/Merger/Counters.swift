@@ -4,8 +4,11 @@ public import PageMemory
 public struct Counters: Sendable, Hashable {
     /// Frames in use (KSM pages), those of rows included.
     public var pagesShared = 0
-    /// Further pages that map those frames: the pages saved.
+    /// Further pages that map those frames: the pages saved. Not below 0, also where pages have left a row that has more
+    /// frames than pages now.
     public var pagesSharing = 0
+    /// Pages that map frames, less the frames: as ``pagesSharing``, but below 0 where rows cost more than they save.
+    public var pagesSaved = 0
     /// Pages in the unstable tree: unchanged, and without a twin.
     public var pagesUnshared = 0
     /// Pages that fit none of the others: changing, or not looked at often enough yet.
@@ -39,7 +42,7 @@ public struct Counters: Sendable, Hashable {
 
     /// Memory gained, in bytes: pages saved and zero pages given back, less the merger's own state. May be negative.
     public func generalProfit(pageSize: Int) -> Int {
-        (pagesSharing + zeroPages) * pageSize - items * Counters.bytesPerItem
+        (pagesSaved + zeroPages) * pageSize - items * Counters.bytesPerItem
     }
 
     /// Takes zeros.

@@ -8,6 +8,9 @@ public struct ObservedRun: Hashable, Sendable {
         case changed
         /// The pages hold nothing to merge: never touched, discarded, or the kernel's zero page.
         case absent
+        /// The program has given the pages back itself. As absent, and pages of zeros that were given back before do
+        /// not count as such any more.
+        case discarded
     }
 
     /// The place of the first page in its area.

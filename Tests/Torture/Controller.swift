@@ -28,7 +28,7 @@ struct Controller {
             }
             if kinds.contains(.unmerge), now > nextUnmerge {
                 unmergeOne()
-                nextUnmerge = now + UInt64(30 + random.below(200)) * 1_000_000
+                nextUnmerge = now + UInt64(100 + random.below(300)) * 1_000_000
             }
             if kinds.contains(.run), now > nextRun {
                 stopAndGo()

@@ -39,8 +39,8 @@ struct Owner {
                 verify(pickBlock())
                 counts.checks += 1
             }
-            // In each scan about one page of three is written to.
-            rest(stamps * scan * 3 / (blocks.count * Block.pages) * random.below(200) / 100)
+            // In each scan about every second page is written to.
+            rest(stamps * scan * 2 / (blocks.count * Block.pages) * random.below(200) / 100)
         }
         transport.close()
         scene.findings.count("\(kind.rawValue): words stamped and restored", counts.stamps)

@@ -112,12 +112,12 @@ struct Round {
         return workers
     }
 
-    /// The owners of blocks: three of plain stores, one of each other kind.
+    /// The owners of blocks: five of plain stores, one or two of each other kind.
     private func owners(
         _ scene: Scene, _ kinds: Set<Kind>
     ) -> [(any Transport, Kind, [Int], Bool)] {
         var list: [(any Transport, Kind)] = []
-        for _ in 0..<3 where kinds.contains(.store) { list.append((Stores(), .store)) }
+        for _ in 0..<5 where kinds.contains(.store) { list.append((Stores(), .store)) }
         if kinds.contains(.pipe) { list.append((PipeReads(), .pipe)) }
         if kinds.contains(.vm) { list.append((VMWrites(), .vm)) }
         for stream in 0..<2 where kinds.contains(.vmslow) {

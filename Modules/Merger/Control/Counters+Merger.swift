@@ -10,8 +10,8 @@ extension Merger {
         let sites = table.count(.stable)
         counters.items = table.itemCount
         counters.pagesShared = tally.frames
-        // A row may have more frames than sites for a moment, when pages leave it.
-        counters.pagesSharing = max(0, sites - tally.frames)
+        counters.pagesSaved = sites - tally.frames
+        counters.pagesSharing = max(0, counters.pagesSaved)
         counters.pagesUnshared = table.count(.unstable)
         counters.pagesVolatile = counters.items - sites - counters.pagesUnshared
         counters.pagesScanned = tally.pagesScanned

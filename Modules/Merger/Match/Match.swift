@@ -190,9 +190,14 @@ extension Merger {
     /// Gives contents that one address space needs often a row of frames: one frame for every 16 pages that joined, up
     /// to `row_length`, so that rows cost at most an eighth of what they merge.
     private mutating func lengthenRows(of plan: inout MergePlan) {
+        var joiners = [UInt32](repeating: 0, count: plan.groups.count)
+        for site in plan.sites { joiners[Int(site.group)] += 1 }
         for (place, node) in batch.groupNodes.enumerated() {
             guard let node else { continue }
-            let wanted = min(nodes[node].pagesOfLatestSpace / 16, configuration.rowLength)
+            // Pages that have left since do not count.
+            let pages = min(nodes[node].pagesOfLatestSpace, nodes[node].sites + joiners[place])
+            nodes[node].pagesOfLatestSpace = pages
+            let wanted = min(pages / 16, configuration.rowLength)
             guard wanted >= 2 else { continue }
             let length = UInt32(1) << UInt32(31 - wanted.leadingZeroBitCount)
             if nodes[node].founder != nil {

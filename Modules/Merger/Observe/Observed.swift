@@ -13,7 +13,8 @@ extension Merger {
                 let chunkEnd = min((index >> 6 + 1) << 6, end)
                 switch run.state {
                 case .changed: markChanged(index..<chunkEnd)
-                case .absent: markAbsent(index..<chunkEnd)
+                case .absent: markAbsent(index..<chunkEnd, keepingZeroed: true)
+                case .discarded: markAbsent(index..<chunkEnd, keepingZeroed: false)
                 }
                 index = chunkEnd
             }
@@ -64,10 +65,10 @@ extension Merger {
     }
 
     /// Pages of one chunk that hold nothing.
-    private mutating func markAbsent(_ pages: Range<UInt32>) {
+    private mutating func markAbsent(_ pages: Range<UInt32>, keepingZeroed: Bool) {
         let chunk = spaces.areas[Int(window.slot)]!.chunks[Int(pages.lowerBound >> 6)]
         guard chunk != PageTable.noChunk else { return }
-        for index in pages { forget(chunk << 6 | index & 63, keepingZeroed: true) }
+        for index in pages { forget(chunk << 6 | index & 63, keepingZeroed: keepingZeroed) }
     }
 
     /// Takes a page out of whatever it is in; it is absent afterwards.

@@ -8,6 +8,11 @@ public enum AreaError: Error, Hashable, Sendable {
     case overlaps(AreaID)
     /// It has no pages.
     case empty
+    /// It has more than 2^31 pages.
+    case tooLarge
+
+    /// Pages of the largest area.
+    public static let largestArea: UInt32 = 1 << 31
 }
 
 extension AreaError: CustomStringConvertible {
@@ -17,6 +22,7 @@ extension AreaError: CustomStringConvertible {
         case .duplicate(let id): "area \(id.rawValue) is registered already"
         case .overlaps(let id): "the area shares pages with area \(id.rawValue), which is registered already"
         case .empty: "the area has no pages"
+        case .tooLarge: "the area has more than \(AreaError.largestArea) pages: register it in parts"
         }
     }
 }
@@ -60,6 +66,7 @@ struct Spaces {
     /// - Parameter isInArea: Whether the area at the cursor is being scanned already, also if the cursor stands at its start.
     mutating func add(_ area: Area, isInArea: Bool) throws(AreaError) {
         guard area.pageCount > 0 else { throw .empty }
+        guard area.pageCount <= AreaError.largestArea else { throw .tooLarge }
         guard slotOfArea[area.id] == nil else { throw .duplicate(area.id) }
         let spaceIndex = order.firstIndex { $0.id == area.space }
         if let spaceIndex {

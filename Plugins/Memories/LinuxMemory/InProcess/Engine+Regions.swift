@@ -5,28 +5,49 @@ import Remap
 
 extension Engine {
     /// Registers memory: from now on it is scanned. The memory is mapped, private and anonymous, by the caller's check.
-    func register(_ area: AreaID, _ bytes: ByteRange, advice: RemapAdvice) throws(InProcessError) {
-        guard memory.limitation == nil else { return }
-        let pageSize = memory.pageSize
-        let pages = UInt32(bytes.byteCount / pageSize)
+    /// A region that is registered already stays so.
+    func register(
+        _ area: AreaID, _ bytes: ByteRange, advice: RemapAdvice, isAdopted: Bool
+    ) throws(InProcessError) {
+        guard memory.limitation == nil, !merger.contains(area) else { return }
         let known = memory.regions[area]
-        guard let record = unsafe known ?? RegionRecord(base: bytes.pointer, pageCount: pages, advice: advice) else {
-            throw InProcessError(.outOfResources, "no memory left to register the region")
+        let record: RegionRecord
+        if let known {
+            record = known
+        } else {
+            record = try makeRecord(bytes, advice: advice, isAdopted: isAdopted)
         }
+        try add(area, bytes, to: record)
         do throws(RemapError) {
             // SAFETY: the caller keeps the memory mapped until it is unregistered.
-            try unsafe memory.remapper?.tracker.track(record.base, pageCount: Int(pages))
+            try unsafe memory.remapper?.tracker.track(record.base, pageCount: Int(record.pageCount))
         } catch {
+            merger.remove(area)
+            merger.settle(on: &memory)
+            if known == nil { memory.regions[area] = nil }
             throw Engine.refusal(error)
         }
+    }
+
+    /// A record for a region, with its map table.
+    func makeRecord(_ bytes: ByteRange, advice: RemapAdvice, isAdopted: Bool) throws(InProcessError) -> RegionRecord {
+        let pages = UInt32(bytes.byteCount / memory.pageSize)
+        let record = unsafe RegionRecord(
+            base: bytes.pointer, pageCount: pages, advice: advice, isAdopted: isAdopted,
+            references: memory.references)
+        guard let record else { throw InProcessError(.outOfResources, "no memory left to register the region") }
+        return record
+    }
+
+    /// Lets the merger scan a region.
+    func add(_ area: AreaID, _ bytes: ByteRange, to record: RegionRecord) throws(InProcessError) {
         let description = Area(
-            id: area, space: AddressSpaceID(rawValue: 0), firstPage: UInt64(bytes.address / UInt(pageSize)),
-            pageCount: pages)
+            id: area, space: AddressSpaceID(rawValue: 0), firstPage: UInt64(bytes.address / UInt(memory.pageSize)),
+            pageCount: record.pageCount)
         do throws(AreaError) {
             try merger.add(description)
         } catch {
-            try? unsafe memory.remapper?.tracker.untrack(record.base, pageCount: Int(pages))
-            throw InProcessError(.alreadyRegistered, "the memory is registered already: \(error)")
+            throw InProcessError(.alreadyRegistered, "the memory cannot be registered: \(error)")
         }
         memory.regions[area] = record
     }
@@ -58,22 +79,46 @@ extension Engine {
         memory.budget.recount()
     }
 
-    /// Lets nothing of a region that was unmerged lie over frames any more, as far as possible.
-    func returnToAnonymous(_ area: AreaID) {
+    /// Gives adopted memory back as if it had never been merged.
+    ///
+    /// - Throws: ``InProcessError`` when pages must stay in mappings of the store for now; the region stays known.
+    func returnAdopted(_ area: AreaID) throws(InProcessError) {
+        try unregister(area, unmerging: true)
         guard let region = memory.regions[area] else { return }
-        memory.returnToAnonymous(region)
-        // What was worked on since the region left merging is tracked again.
-        // SAFETY: the region's memory is mapped until this returns.
-        try? unsafe memory.remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
+        let whole = 0..<region.pageCount
+        guard region.mergedRun(in: whole) != nil else { return }
+        if let sign = PinSources.sign() {
+            throw InProcessError(
+                .pinned, "the memory cannot be given back while there is \(sign): end that and release it again")
+        }
+        memory.returnToAnonymous(region) { _ in true }
+        memory.store.dropUnused()
+        if region.mergedRun(in: whole) != nil { throw Engine.unmergeFailed(Int(region.pageCount)) }
+    }
+
+    /// Takes a region out that nobody holds any more, without touching its memory.
+    func abandon(_ area: AreaID) {
+        merger.remove(area)
+        merger.settle(on: &memory)
+        forget(area)
     }
 
     /// Forgets a region that was unregistered.
-    func forget(_ area: AreaID) { memory.regions[area] = nil }
+    func forget(_ area: AreaID) {
+        memory.regions[area] = nil
+        memory.store.dropUnused()
+    }
+
+    /// The last thing before the thread ends.
+    func shutDown() {
+        for (area, region) in memory.regions where region.isAdopted { try? returnAdopted(area) }
+    }
 
     /// Makes pages of a region read as zeros and gives their memory back.
-    func discard(_ area: AreaID, _ pages: Range<UInt32>) throws(InProcessError) {
+    func discard(_ area: AreaID, _ pages: Range<UInt32>) {
         guard let region = memory.regions[area] else { return }
-        try memory.discard(pages, of: region)
+        memory.discard(pages, of: region)
+        if merger.contains(area) { region.noteDiscarded(pages) }
     }
 }
 

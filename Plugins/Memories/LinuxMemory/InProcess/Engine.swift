@@ -12,8 +12,9 @@ final class Engine {
     private var hurries: [Hurry] = []
     private var progressAtLastSleep: UInt64?
 
-    init(parts: MergerParts, settings: InProcessSettings) {
-        memory = InProcessMemory(checksum: parts.checksum, settings: settings)
+    init(parts: MergerParts, settings: InProcessSettings, hasOwnDescriptors: Bool) {
+        memory = InProcessMemory(
+            checksum: parts.checksum, settings: settings, hasOwnDescriptors: hasOwnDescriptors)
         merger = Merger(
             configuration: parts.configuration, checksum: parts.checksum, stableTree: parts.stableTree,
             unstableTree: parts.unstableTree, policy: parts.policy, pageSize: memory.pageSize, tracksChanges: true)

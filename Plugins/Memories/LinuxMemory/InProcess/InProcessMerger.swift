@@ -39,12 +39,15 @@ public final class InProcessMerger: Sendable {
         self.confined = confined
         let ready = Semaphore()
         let isStarted = thread.start(
-            prepare: {
-                confined.engine = Engine(parts: parts, settings: settings)
+            prepare: { hasOwnDescriptors in
+                confined.engine = Engine(parts: parts, settings: settings, hasOwnDescriptors: hasOwnDescriptors)
                 ready.signal()
             },
             step: { confined.engine?.step() ?? .untilWoken },
-            finish: { confined.engine = nil })
+            finish: {
+                confined.engine?.shutDown()
+                confined.engine = nil
+            })
         guard isStarted else {
             throw InProcessError(.outOfResources, "the merging thread cannot be started: no memory or threads left")
         }
@@ -54,8 +57,8 @@ public final class InProcessMerger: Sendable {
 
     deinit { stop() }
 
-    /// Stops the thread, when the step under way is done. What is merged stays merged; regions can still be read,
-    /// written, discarded and released.
+    /// Stops the thread, when the step under way is done. What is merged stays merged, but adopted memory is unmerged first,
+    /// as far as the system has memory for it; regions can still be read, written, discarded and released.
     public func stop() {
         guard !isForked else { return }
         thread.stop()
@@ -67,14 +70,16 @@ public final class InProcessMerger: Sendable {
     func makeAreaNumber() -> UInt32 { nextArea.wrappingAdd(1, ordering: .relaxed).newValue }
 
     /// Runs something on the merging thread and waits for it.
+    ///
+    /// - Parameter waking: Whether the scan has something to do because of it.
     func perform<R: Sendable>(
-        _ body: @escaping @Sendable (Engine) throws(InProcessError) -> R
+        waking: Bool = false, _ body: @escaping @Sendable (Engine) throws(InProcessError) -> R
     ) throws(InProcessError) -> R {
         guard !isForked else {
             throw InProcessError(.forked, "this process is a forked child: the merger belongs to its parent")
         }
         let answer = Answer<R>()
-        let isDone = thread.perform { [confined] in
+        let isDone = thread.perform(waking: waking) { [confined] in
             guard let engine = confined.engine else { return }
             do throws(InProcessError) {
                 answer.result = .success(try body(engine))
@@ -133,7 +138,7 @@ extension InProcessMerger {
     /// - Throws: ``InProcessError`` of code `badAttribute` (the attribute keeps its value), `stopped`, `forked`, or
     ///   `outOfResources` when `run` 2 found no memory for all pages; `run` is 0 then.
     public func set(_ attribute: String, to value: String) throws(InProcessError) {
-        try perform { engine throws(InProcessError) in try engine.set(attribute, to: value) }
+        try perform(waking: true) { engine throws(InProcessError) in try engine.set(attribute, to: value) }
     }
 
     /// Scans without sleeping until there is nothing left to merge: until a full scan merges nothing, at least two
@@ -156,7 +161,7 @@ extension InProcessMerger {
     }
 
     private func hurry(_ hurry: Hurry) throws(InProcessError) -> Counters {
-        try perform { engine throws(InProcessError) in engine.add(hurry) }
+        try perform(waking: true) { engine throws(InProcessError) in engine.add(hurry) }
         hurry.done.wait()
         return try counters()
     }

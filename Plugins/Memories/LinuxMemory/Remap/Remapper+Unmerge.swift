@@ -105,8 +105,8 @@ extension Remapper {
     ///   - pageCount: As many as wished, all of the same sort.
     ///   - merged: Whether the pages lie in merged runs.
     ///   - advice: The area's advice.
-    /// - Returns: ``RemapReport/merged`` counts the pages given back; it is 0 where there were no map entries and the
-    ///   pages of a merged run had to be filled with zeros instead.
+    /// - Returns: ``RemapReport/merged`` counts the pages given back; it is 0 where they are locked, or there were no
+    ///   map entries, and they had to be filled with zeros instead.
     public mutating func discard(
         _ base: UnsafeMutableRawPointer, pageCount: Int, merged: Bool, advice: RemapAdvice
     ) -> RemapReport {
@@ -117,6 +117,10 @@ extension Remapper {
         if !merged {
             if report.count(lm_madvise(start, size, Int32(LM_MADV_DONTNEED))) == 0 {
                 report.merged = UInt32(pageCount)
+            } else {
+                // Locked memory cannot be given back.
+                // SAFETY: the program asked for zeros here.
+                unsafe lm_fill_zero(base, size)
             }
             return report
         }

@@ -27,11 +27,11 @@ struct FrameStore: ~Copyable {
     private(set) var framesInUse = 0
     /// Frames that are released and still held by their segment.
     private(set) var framesHeld = 0
-    /// Segments dropped since the list was last emptied. Until then their numbers do not come again for others.
-    var droppedSegments: [Int] = []
+    private let references: FrameReferences
 
-    init(pageSize: Int) {
+    init(pageSize: Int, references: FrameReferences) {
         self.pageSize = pageSize
+        self.references = references
     }
 
     deinit {
@@ -62,9 +62,7 @@ struct FrameStore: ~Copyable {
             return Frame(rawValue: UInt32(current) * FrameStore.framesPerSegment + segment.used)
         }
         guard count <= FrameStore.framesPerSegment, let fresh = makeSegment() else { return nil }
-        let old = current
         current = fresh
-        if let old { dropIfUnused(old) }
         return Frame(rawValue: UInt32(fresh) * FrameStore.framesPerSegment)
     }
 
@@ -115,16 +113,30 @@ struct FrameStore: ~Copyable {
         return written < 0 ? written : written / pageSize
     }
 
-    /// A segment without frames in use goes.
+    /// Segments whose frames are all released, and which pages still lie over.
+    var stragglers: [Int] {
+        segments.indices.filter { index in
+            guard let segment = segments[index] else { return false }
+            return segment.released == segment.used && references.count(ofSegment: index) > 0
+        }
+    }
+
+    /// Drops all segments that nobody needs any more.
+    mutating func dropUnused() {
+        for index in segments.indices { dropIfUnused(index) }
+    }
+
+    /// A segment without frames in use, which no page lies over, goes.
     private mutating func dropIfUnused(_ index: Int) {
-        guard let segment = segments[index], segment.released == segment.used else { return }
+        guard let segment = segments[index], segment.released == segment.used,
+            references.count(ofSegment: index) == 0
+        else { return }
         if index == current { current = nil }
         // SAFETY: every frame of the segment was released, so nothing of ours points into it.
         _ = unsafe lm_munmap(UInt(bitPattern: segment.bytes), FrameStore.segmentSize(pageSize))
         _ = lm_close(segment.descriptor)
         framesHeld -= Int(segment.released)
         segments[index] = nil
-        droppedSegments.append(index)
     }
 
     private mutating func makeSegment() -> Int? {
@@ -151,11 +163,24 @@ struct FrameStore: ~Copyable {
         }
         _ = lm_madvise(UInt(bitPattern: bytes), size, Int32(LM_MADV_DONTFORK))
         let segment = unsafe Segment(descriptor: descriptor, bytes: bytes)
-        if let hole = segments.indices.first(where: { segments[$0] == nil && !droppedSegments.contains($0) }) {
+        if let hole = segments.firstIndex(where: { $0 == nil }) {
             segments[hole] = segment
             return hole
         }
         segments.append(segment)
         return segments.count - 1
+    }
+}
+
+/// How many pages of all regions lie over the frames of each segment.
+final class FrameReferences {
+    private var counts: [Int] = []
+
+    func count(ofSegment index: Int) -> Int { index < counts.count ? counts[index] : 0 }
+
+    func add(_ change: Int, for frame: Frame) {
+        let index = Int(frame.rawValue / FrameStore.framesPerSegment)
+        while counts.count <= index { counts.append(0) }
+        counts[index] += change
     }
 }

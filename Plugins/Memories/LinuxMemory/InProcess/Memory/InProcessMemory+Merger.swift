@@ -49,7 +49,13 @@ extension InProcessMemory: PageMerger {
             case .zeros: rows.append(.zeros)
             case .row(let row): rows.append(.row(row))
             case .copy(let frame):
-                rows.append(prepareRow(group, from: .frame(frame), at: rows.count, into: &outcome))
+                let row = prepareRow(group, from: .frame(frame), at: rows.count, into: &outcome)
+                if case .failure = row {
+                    // The frame that is there will do.
+                    rows.append(.row(FrameRow(first: frame, count: 1)))
+                } else {
+                    rows.append(row)
+                }
             case .page(let page) where group.rowLength > 1:
                 rows.append(prepareRow(group, from: .page(page), at: rows.count, into: &outcome))
             case .page:
@@ -134,9 +140,16 @@ extension InProcessMemory: PageMerger {
 
     func release(_ rows: [FrameRow]) {
         for row in rows { store.release(row) }
-        guard !store.droppedSegments.isEmpty else { return }
-        // Rewritten pages may still lie over frames of a dropped segment, whose number may come again.
-        for region in regions.values { region.orphanFrames(ofSegments: store.droppedSegments) }
-        store.droppedSegments.removeAll()
+        rehomeStragglers()
+    }
+
+    /// Takes pages that were written since their merge off segments that hold nothing else, so that these can go.
+    private func rehomeStragglers() {
+        let segments = store.stragglers
+        guard !segments.isEmpty, settings.rewrittenPages == .mergeWithoutPins, PinSources.sign() == nil else { return }
+        for region in regions.values {
+            returnToAnonymous(region) { segments.contains(Int($0.rawValue / FrameStore.framesPerSegment)) }
+        }
+        store.dropUnused()
     }
 }

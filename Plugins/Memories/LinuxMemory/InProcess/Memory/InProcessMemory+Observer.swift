@@ -16,6 +16,10 @@ extension InProcessMemory: PageObserver {
         runs.removeAll(keepingCapacity: true)
         guard let region = regions[area] else { throw .noSuchArea(area) }
         let range = pages.clamped(to: 0..<region.pageCount)
+        if region.lacksTracking {
+            region.lacksTracking = false
+            retrack(region, 0..<region.pageCount)
+        }
         reportDiscarded(region, range, into: &runs)
         let absentRuns = runs.count
         var next = range.lowerBound
@@ -66,21 +70,9 @@ extension InProcessMemory: PageObserver {
 
     /// Discards are told by the region, not seen: an armed hole would cost page tables.
     private func reportDiscarded(_ region: RegionRecord, _ range: Range<UInt32>, into runs: inout [ObservedRun]) {
-        guard !region.discarded.isEmpty else { return }
-        var rest: [Range<UInt32>] = []
-        for discarded in region.discarded {
-            let inside = discarded.clamped(to: range)
-            if !inside.isEmpty {
-                runs.append(ObservedRun(start: inside.lowerBound, count: UInt32(inside.count), state: .absent))
-            }
-            if discarded.lowerBound < range.lowerBound {
-                rest.append(discarded.lowerBound..<min(discarded.upperBound, range.lowerBound))
-            }
-            if discarded.upperBound > range.upperBound {
-                rest.append(max(discarded.lowerBound, range.upperBound)..<discarded.upperBound)
-            }
+        for pages in region.takeDiscarded(in: range) {
+            runs.append(ObservedRun(start: pages.lowerBound, count: UInt32(pages.count), state: .discarded))
         }
-        region.discarded = rest
     }
 
     /// Translates what the kernel says of neighbouring pages.
@@ -103,6 +95,6 @@ extension InProcessMemory: PageObserver {
         // Registered anew, every page counts as written.
         // SAFETY: the region's memory is registered with the tracker.
         try? unsafe remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
-        try? unsafe remapper?.tracker.track(region.base, pageCount: Int(region.pageCount))
+        retrack(region, 0..<region.pageCount)
     }
 }

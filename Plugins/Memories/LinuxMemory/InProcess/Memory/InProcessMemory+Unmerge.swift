@@ -40,13 +40,9 @@ extension InProcessMemory {
         }
         let before = region.boundaries(around: pages)
         var results = [RemapOutcome](repeating: .pending, count: pages.count)
-        let report = unsafe results.withUnsafeMutableBufferPointer { buffer in
-            ForkGuard.holdingOffForks {
-                // SAFETY: the pages belong to the region, and the buffer has room for one outcome each.
-                unsafe remapper!.unmerge(
-                    region.address(of: pages.lowerBound, pageSize: pageSize), pageCount: pages.count,
-                    advice: region.advice, outcomes: buffer.baseAddress!)
-            }
+        guard let report = unmerge(pages, of: region, copiesRewritten: false, into: &results) else {
+            for _ in pages { outcome.append(.busy) }
+            return
         }
         record(report)
         var isBroken = false
@@ -68,30 +64,54 @@ extension InProcessMemory {
         if report.trackingLost { retrack(region, pages) }
     }
 
-    /// Takes the last pages of a region out of private file mappings, so that the program may use the memory as if it had never
-    /// been merged. Leaves them where something may be writing through pins.
-    func returnToAnonymous(_ region: RegionRecord) {
-        guard remapper != nil, PinSources.sign() == nil else { return }
-        var rest = 0..<region.pageCount
-        while let run = region.mergedRun(in: rest) {
-            let part = run.prefix(Remapper.windowCapacity)
-            var results = [RemapOutcome](repeating: .pending, count: part.count)
-            let report = unsafe results.withUnsafeMutableBufferPointer { buffer in
-                ForkGuard.holdingOffForks {
-                    // SAFETY: the pages belong to the region, and the buffer has room for one outcome each.
-                    unsafe remapper!.unmerge(
-                        region.address(of: part.lowerBound, pageSize: pageSize), pageCount: part.count,
-                        advice: region.advice, copiesRewritten: true, outcomes: buffer.baseAddress!)
-                }
+    /// Unmerges a run of at most a window; `nil` when a fork was under way all the time.
+    private func unmerge(
+        _ pages: Range<UInt32>, of region: RegionRecord, copiesRewritten: Bool, into results: inout [RemapOutcome]
+    ) -> RemapReport? {
+        unsafe results.withUnsafeMutableBufferPointer { buffer in
+            ForkGuard.holdingOffForks(attempts: 200) {
+                // SAFETY: the pages belong to the region, and the buffer has room for one outcome each.
+                unsafe remapper!.unmerge(
+                    region.address(of: pages.lowerBound, pageSize: pageSize), pageCount: pages.count,
+                    advice: region.advice, copiesRewritten: copiesRewritten, outcomes: buffer.baseAddress!)
             }
-            record(report)
-            for (page, result) in zip(part, results) where result == .merged { region.setFrame(nil, at: page) }
-            rest = part.upperBound..<region.pageCount
+        }
+    }
+
+    /// Takes pages that were rewritten out of their private file mappings, as if they had never been merged. Only while nobody can
+    /// write through pins.
+    ///
+    /// - Parameter isMeant: Whether pages over this frame are meant.
+    func returnToAnonymous(_ region: RegionRecord, where isMeant: (Frame) -> Bool) {
+        guard remapper != nil else { return }
+        var page: UInt32 = 0
+        while page < region.pageCount {
+            guard let frame = region.frame(at: page), isMeant(frame) else {
+                page += 1
+                continue
+            }
+            var end = page + 1
+            while end < region.pageCount, end - page < UInt32(Remapper.windowCapacity),
+                let next = region.frame(at: end), isMeant(next)
+            {
+                end += 1
+            }
+            var results = [RemapOutcome](repeating: .pending, count: Int(end - page))
+            let before = region.boundaries(around: page..<end)
+            if let report = unmerge(page..<end, of: region, copiesRewritten: true, into: &results) {
+                record(report)
+                for (place, result) in zip(page..<end, results) where result == .merged {
+                    region.setFrame(nil, at: place)
+                }
+                budget.add(abs(region.boundaries(around: page..<end) - before))
+                if report.trackingLost { retrack(region, page..<end) }
+            }
+            page = end
         }
     }
 
     /// Makes pages read as zeros and gives their memory back.
-    func discard(_ pages: Range<UInt32>, of region: RegionRecord) throws(InProcessError) {
+    func discard(_ pages: Range<UInt32>, of region: RegionRecord) {
         guard remapper != nil else { return }
         var next = pages.lowerBound
         while next < pages.upperBound {
@@ -101,17 +121,15 @@ extension InProcessMemory {
             discardRun(next..<end, isMerged, region)
             next = end
         }
-        region.discarded.append(pages)
     }
 
     private func discardRun(_ run: Range<UInt32>, _ isMerged: Bool, _ region: RegionRecord) {
         let before = region.boundaries(around: run)
-        let report = ForkGuard.holdingOffForks {
-            // SAFETY: the pages belong to the region, and the program asked for zeros.
-            unsafe remapper!.discard(
-                region.address(of: run.lowerBound, pageSize: pageSize), pageCount: run.count, merged: isMerged,
-                advice: region.advice)
-        }
+        // Each mapping is replaced in one step, which a fork sees whole.
+        // SAFETY: the pages belong to the region, and the program asked for zeros.
+        let report = unsafe remapper!.discard(
+            region.address(of: run.lowerBound, pageSize: pageSize), pageCount: run.count, merged: isMerged,
+            advice: region.advice)
         record(report)
         if isMerged, report.merged > 0 { for page in run { region.setFrame(nil, at: page) } }
         budget.add(region.boundaries(around: run) - before)

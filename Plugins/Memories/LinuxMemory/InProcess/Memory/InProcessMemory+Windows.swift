@@ -28,7 +28,7 @@ extension InProcessMemory {
             return
         }
         if range.contains(where: { region.frame(at: scratch.work[$0].page.index) != nil }) {
-            let reason = settings.rewrittenPages == .leave ? "the setting says so" : currentPinSign()
+            let reason = settings.rewrittenPages == .leave ? "the setting says so" : PinSources.sign()
             statistics.rewrittenPagesLeft = reason
             remapper!.mergesRewritten = reason == nil
         }
@@ -52,9 +52,17 @@ extension InProcessMemory {
         let span = base..<(base + UInt32(lastIndex) + 1)
         let before = region.boundaries(around: span)
         // SAFETY: the window lies in the region, which stays mapped while it is registered.
-        let report = unsafe remapAway(region.address(of: base, pageSize: pageSize), lastIndex + 1, count)
+        let window = unsafe region.address(of: base, pageSize: pageSize)
+        guard let report = unsafe remapAway(window, lastIndex + 1, count) else {
+            // A fork is under way.
+            for place in range where outcome.sites[scratch.work[place].site] == .changed {
+                outcome.sites[scratch.work[place].site] = .busy
+            }
+            return
+        }
         settle(range, count, base, region, into: &outcome)
         budget.add(region.boundaries(around: span) - before)
+        statistics.windows += 1
         record(report)
         if report.trackingLost { retrack(region, span) }
         takeBack(count, base, region)
@@ -77,8 +85,8 @@ extension InProcessMemory {
         }
     }
 
-    private func remapAway(_ base: UnsafeMutableRawPointer, _ pageCount: Int, _ count: Int) -> RemapReport {
-        ForkGuard.holdingOffForks {
+    private func remapAway(_ base: UnsafeMutableRawPointer, _ pageCount: Int, _ count: Int) -> RemapReport? {
+        ForkGuard.holdingOffForks(attempts: 1) {
             // SAFETY: see above; the buffer holds `count` pages, ascending.
             unsafe remapper!.merge(window: base, pageCount: pageCount, pages: scratch.pages, count: count)
         }
@@ -133,7 +141,6 @@ extension InProcessMemory {
 
     /// Adds the numbers of a report to the statistics.
     func record(_ report: RemapReport) {
-        statistics.windows += 1
         statistics.systemCalls += UInt64(report.systemCalls)
         statistics.bytesRead += report.bytesCompared
         statistics.writesWaited += UInt64(report.blockedWrites)
@@ -143,11 +150,15 @@ extension InProcessMemory {
         statistics.pagesLost += UInt64(report.lost)
     }
 
-    /// Resumes tracking where a merge could not.
+    /// Resumes tracking where a merge could not; if that fails too, it is tried again before each observation.
     func retrack(_ region: RegionRecord, _ pages: Range<UInt32>) {
-        // SAFETY: the pages belong to the region.
-        let base = unsafe region.address(of: pages.lowerBound, pageSize: pageSize)
-        try? unsafe remapper?.tracker.track(base, pageCount: pages.count)
+        do throws(RemapError) {
+            // SAFETY: the pages belong to the region.
+            try unsafe remapper?.tracker.track(
+                region.address(of: pages.lowerBound, pageSize: pageSize), pageCount: pages.count)
+        } catch {
+            region.lacksTracking = true
+        }
     }
 }
 

@@ -10,6 +10,7 @@ final class InProcessMemory {
     let pageSize: Int
     let checksum: any PageChecksum
     let features: RemapFeatures
+    private let hasOwnDescriptors: Bool
     var settings: InProcessSettings
     var store: FrameStore
     /// `nil` where the kernel does not permit merging.
@@ -18,19 +19,23 @@ final class InProcessMemory {
     var statistics = MemoryStatistics()
     let scratch: Scratch
     var regions: [AreaID: RegionRecord] = [:]
-    private var pinSign: String?
-    private var pinSignAge: UInt64 = 0
+    /// How many pages lie over the frames of each segment.
+    let references = FrameReferences()
 
     /// Opens the memory on the calling thread, which must be the only one to use it.
-    init(checksum: any PageChecksum, settings: InProcessSettings) {
+    ///
+    /// - Parameter hasOwnDescriptors: Whether the thread's descriptors are out of the program's reach; if not, a number that the
+    ///   program reuses could lead to a foreign file, and nothing is merged.
+    init(checksum: any PageChecksum, settings: InProcessSettings, hasOwnDescriptors: Bool) {
+        self.hasOwnDescriptors = hasOwnDescriptors
         pageSize = lm_page_size()
         self.checksum = checksum
         self.settings = settings
         scratch = Scratch(pageSize: pageSize)
         features = RemapFeatures.probe()
-        store = FrameStore(pageSize: pageSize)
+        store = FrameStore(pageSize: pageSize, references: references)
         budget = MapBudget(percent: settings.vmaBudgetPercent)
-        remapper = features.canMerge ? try? Remapper(pageSize: pageSize) : nil
+        remapper = features.canMerge && hasOwnDescriptors ? try? Remapper(pageSize: pageSize) : nil
         #if Mutants
             remapper?.mutants = RemapMutants(rawValue: settings.mutants)
         #endif
@@ -39,6 +44,9 @@ final class InProcessMemory {
     /// One line: what is missing for merging, and what follows; `nil` when nothing is.
     var limitation: String? {
         if let missing = features.missing { return "merging is off, memory stays as it is: \(missing)" }
+        if !hasOwnDescriptors {
+            return "merging is off, memory stays as it is: close_range is not permitted or missing (Linux 5.9)"
+        }
         if remapper == nil { return "merging is off, memory stays as it is: no memory or descriptors left at start" }
         return nil
     }
@@ -56,17 +64,6 @@ final class InProcessMemory {
     func pointer(to page: PageAddress) -> UnsafeMutableRawPointer? {
         guard let region = regions[page.area], page.index < region.pageCount else { return nil }
         return unsafe region.address(of: page.index, pageSize: pageSize)
-    }
-
-    /// A sign of pinned I/O in the process. Pinned memory is looked for each time, other signs at most once a second.
-    func currentPinSign() -> String? {
-        if let pinned = PinSources.pinnedMemory() { return pinned }
-        let now = lm_monotonic_nanoseconds()
-        if pinSignAge == 0 || now - pinSignAge > 1_000_000_000 {
-            pinSign = PinSources.sign()
-            pinSignAge = now
-        }
-        return pinSign
     }
 }
 

@@ -4,7 +4,7 @@ public struct MemoryStatistics: Sendable, Hashable {
     public var pagemapScans: UInt64 = 0
     /// All system calls made to merge, unmerge and discard.
     public var systemCalls: UInt64 = 0
-    /// Bytes of registered memory that were read, for checksums and comparisons.
+    /// Bytes read for checksums and comparisons, frames included.
     public var bytesRead: UInt64 = 0
     /// Windows in which pages were merged.
     public var windows: UInt64 = 0
@@ -12,7 +12,7 @@ public struct MemoryStatistics: Sendable, Hashable {
     public var writesWaited: UInt64 = 0
     /// Loads of the program that met a merge in flight and waited for it.
     public var readsWaited: UInt64 = 0
-    /// Pages that were moved back because a write had reached them after the first comparison.
+    /// Pages that were moved back: a write had reached them after the first comparison, or no map entry was left.
     public var pagesMovedBack: UInt64 = 0
     /// Moves that the kernel reported as failed and had done (a fault of Linux 6.18), found and repaired.
     public var repairedMoves: UInt64 = 0

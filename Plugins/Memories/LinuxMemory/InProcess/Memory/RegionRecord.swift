@@ -12,14 +12,22 @@ final class RegionRecord {
     let pageCount: UInt32
     let advice: RemapAdvice
     private let frames: UnsafeMutablePointer<UInt32>
-    /// Pages discarded since they were last observed.
-    var discarded: [Range<UInt32>] = []
+    /// Whether the program mapped the memory itself.
+    let isAdopted: Bool
+    /// Whether the tracking of some pages was lost, for want of memory.
+    var lacksTracking = false
+    /// Pages discarded since they were last observed, a bit each; empty when there are none.
+    private var discarded: [UInt64] = []
+    private let references: FrameReferences
     /// The forks of the process when pages were last taken back from children, and those pages.
     private var takenBackAfter: UInt64 = 0
     private var takenBack: Set<UInt32> = []
 
     /// Allocates the map table; `nil` when there is no memory.
-    init?(base: UnsafeMutableRawPointer, pageCount: UInt32, advice: RemapAdvice) {
+    init?(
+        base: UnsafeMutableRawPointer, pageCount: UInt32, advice: RemapAdvice, isAdopted: Bool,
+        references: FrameReferences
+    ) {
         let size = Int(pageCount) * 4
         // SAFETY: a fresh mapping; pages of it that are never written cost nothing.
         let address = lm_mmap(
@@ -31,10 +39,15 @@ final class RegionRecord {
         unsafe self.base = base
         self.pageCount = pageCount
         self.advice = advice
+        self.isAdopted = isAdopted
+        self.references = references
         unsafe frames = table
     }
 
     deinit {
+        for page in 0..<pageCount {
+            if let frame = frame(at: page) { references.add(-1, for: frame) }
+        }
         // SAFETY: the mapping made by init.
         _ = unsafe lm_munmap(UInt(bitPattern: frames), Int(pageCount) * 4)
     }
@@ -47,25 +60,11 @@ final class RegionRecord {
     }
 
     func setFrame(_ frame: Frame?, at page: UInt32) {
+        if let old = self.frame(at: page) { references.add(-1, for: old) }
+        if let frame { references.add(1, for: frame) }
         // SAFETY: callers keep to the region's pages.
         unsafe frames[Int(page)] = frame.map { $0.rawValue + 1 } ?? 0
     }
-
-    /// Notes that pages lie over frames that are not the store's any more: such a page is never taken to lie over the frame
-    /// that has the same number later.
-    ///
-    /// - Complexity: O(n) in the pages of the region, for each 64 MiB of frames dropped.
-    func orphanFrames(ofSegments segments: [Int]) {
-        for page in 0..<pageCount {
-            guard let frame = frame(at: page), frame != RegionRecord.orphan else { continue }
-            if segments.contains(Int(frame.rawValue / FrameStore.framesPerSegment)) {
-                setFrame(RegionRecord.orphan, at: page)
-            }
-        }
-    }
-
-    /// Stands for a frame of a segment that was dropped.
-    static let orphan = Frame(rawValue: UInt32.max - 1)
 
     /// Takes over what another record knows of the pages that both have.
     func copyFrames(from other: RegionRecord) {
@@ -107,6 +106,38 @@ final class RegionRecord {
     }
 
     func noteTakenBack(_ page: UInt32) { takenBack.insert(page) }
+
+    /// Notes discarded pages for the next observation.
+    func noteDiscarded(_ pages: Range<UInt32>) {
+        if discarded.isEmpty { discarded = [UInt64](repeating: 0, count: (Int(pageCount) + 63) / 64) }
+        for page in pages { discarded[Int(page >> 6)] |= 1 << UInt64(page & 63) }
+    }
+
+    /// Runs of pages in a range that were discarded since this was last asked.
+    func takeDiscarded(in pages: Range<UInt32>) -> [Range<UInt32>] {
+        guard !discarded.isEmpty else { return [] }
+        var runs: [Range<UInt32>] = []
+        var page = pages.lowerBound
+        while page < pages.upperBound {
+            let word = discarded[Int(page >> 6)] >> UInt64(page & 63)
+            guard word != 0 else {
+                page = (page | 63) + 1
+                continue
+            }
+            page += UInt32(word.trailingZeroBitCount)
+            guard page < pages.upperBound else { break }
+            let length = UInt32((~(discarded[Int(page >> 6)] >> UInt64(page & 63))).trailingZeroBitCount)
+            let end = min(page + min(length, 64 - page & 63), pages.upperBound)
+            for done in page..<end { discarded[Int(done >> 6)] &= ~(1 << UInt64(done & 63)) }
+            if let last = runs.last, last.upperBound == page {
+                runs[runs.count - 1] = last.lowerBound..<end
+            } else {
+                runs.append(page..<end)
+            }
+            page = end
+        }
+        return runs
+    }
 
     /// The address of a page.
     func address(of page: UInt32, pageSize: Int) -> UnsafeMutableRawPointer {

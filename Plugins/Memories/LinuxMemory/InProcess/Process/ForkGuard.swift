@@ -36,11 +36,20 @@ enum ForkGuard {
     /// Installs the handlers, once.
     static func install() -> Bool { installed && lock.isReady }
 
-    /// Runs something that no fork may see half done.
-    static func holdingOffForks<R>(_ body: () -> R) -> R {
-        lock.acquire()
-        defer { lock.release() }
-        return body()
+    /// Runs something that no fork may see half done; `nil`, without running it, while a fork is under way.
+    ///
+    /// It never waits for the fork: the forking thread may be waiting for a lock whose holder waits for this thread.
+    ///
+    /// - Parameter attempts: How often it tries, a millisecond apart.
+    static func holdingOffForks<R>(attempts: Int, _ body: () -> R) -> R? {
+        for attempt in 1...attempts {
+            if lock.tryAcquire() {
+                defer { lock.release() }
+                return body()
+            }
+            if attempt < attempts { usleep(1000) }
+        }
+        return nil
     }
 }
 
@@ -56,6 +65,8 @@ private final class ForkLock: @unchecked Sendable {
     }
 
     var isReady: Bool { true }
+
+    func tryAcquire() -> Bool { unsafe pthread_mutex_trylock(mutex) == 0 }
 
     func acquire() { unsafe pthread_mutex_lock(mutex) }
 

@@ -9,6 +9,7 @@ import Synchronization
 final class MergerThread: Sendable {
     private struct Queue {
         var jobs: [@Sendable () -> Void] = []
+        var isWoken = false
         var isStopping = false
     }
 
@@ -16,7 +17,7 @@ final class MergerThread: Sendable {
     private let wakeUp = Semaphore()
     private let ended = Semaphore()
 
-    /// What the loop does next: how long it sleeps, `nil` for not at all.
+    /// What the loop does next: how long it sleeps, if at all.
     enum Pause {
         case none
         case milliseconds(UInt32)
@@ -24,16 +25,15 @@ final class MergerThread: Sendable {
     }
 
     /// Starts the thread: `prepare` runs first, then `step` again and again until it is told to stop, then `finish`.
-    /// `step` sees jobs done before it.
+    ///
+    /// - Parameter prepare: Is told whether the thread has a descriptor table of its own.
     func start(
-        prepare: @escaping @Sendable () -> Void, step: @escaping @Sendable () -> Pause,
+        prepare: @escaping @Sendable (Bool) -> Void, step: @escaping @Sendable () -> Pause,
         finish: @escaping @Sendable () -> Void
     ) -> Bool {
         let body: @Sendable () -> Void = { [self] in
-            // SAFETY: the kernel closes what it copies into this thread's own table; descriptors 0 to 2 stay.
-            _ = lm_close_range(3, UInt32.max, UInt32(LM_CLOSE_RANGE_UNSHARE))
             unsafe lm_name_thread("samepage")
-            prepare()
+            prepare(MergerThread.takeDescriptorTable())
             loop(step)
             finish()
             ended.signal()
@@ -41,24 +41,55 @@ final class MergerThread: Sendable {
         return MergerThread.spawn(body)
     }
 
+    /// Gives the calling thread an empty descriptor table of its own. Descriptors 0 to 2 lead nowhere in it, so that none of
+    /// the thread's files gets their numbers, and no pipe of the program stays open because of the thread.
+    private static func takeDescriptorTable() -> Bool {
+        guard lm_close_range(0, UInt32.max, UInt32(LM_CLOSE_RANGE_UNSHARE)) == 0 else { return false }
+        // SAFETY: a literal, terminated by zero. The first three free numbers are 0, 1 and 2.
+        for _ in 0..<3 { _ = unsafe lm_open("/dev/null", Int32(LM_O_RDWR)) }
+        return true
+    }
+
     private func loop(_ step: () -> Pause) {
+        var pause = Pause.none
+        var deadline: UInt64 = 0
         while true {
-            let (jobs, isStopping) = queue.withLock { queue in
-                defer { queue.jobs.removeAll() }
-                return (queue.jobs, queue.isStopping)
+            let (jobs, isWoken, isStopping) = queue.withLock { queue in
+                defer {
+                    queue.jobs.removeAll()
+                    queue.isWoken = false
+                }
+                return (queue.jobs, queue.isWoken, queue.isStopping)
             }
             for job in jobs { job() }
             if isStopping { return }
-            switch step() {
-            case .none: break
-            case .milliseconds(let time): wakeUp.wait(milliseconds: time)
-            case .untilWoken: wakeUp.wait()
+            // A job that changes nothing for the scan does not cut its sleep short.
+            if !isWoken {
+                switch pause {
+                case .none: break
+                case .milliseconds:
+                    let now = lm_monotonic_nanoseconds()
+                    if now < deadline {
+                        wakeUp.wait(nanoseconds: deadline - now)
+                        continue
+                    }
+                case .untilWoken:
+                    wakeUp.wait()
+                    continue
+                }
+            }
+            pause = step()
+            if case .milliseconds(let time) = pause {
+                deadline = lm_monotonic_nanoseconds() + UInt64(time) * 1_000_000
+                if time == 0 { sched_yield() }
             }
         }
     }
 
-    /// Runs a job on the thread, between two steps, and returns when it is done; false when the thread has stopped.
-    func perform(_ job: @escaping @Sendable () -> Void) -> Bool {
+    /// Runs a job on the thread, between two steps, and returns when it is done; false when the thread has ended.
+    ///
+    /// - Parameter waking: Whether the scan has something to do because of the job.
+    func perform(waking: Bool, _ job: @escaping @Sendable () -> Void) -> Bool {
         let done = Semaphore()
         let isQueued = queue.withLock { queue in
             guard !queue.isStopping else { return false }
@@ -66,9 +97,13 @@ final class MergerThread: Sendable {
                 job()
                 done.signal()
             }
+            if waking { queue.isWoken = true }
             return true
         }
-        guard isQueued else { return false }
+        guard isQueued else {
+            awaitEnd()
+            return false
+        }
         wakeUp.signal()
         done.wait()
         return true
@@ -76,13 +111,15 @@ final class MergerThread: Sendable {
 
     /// Lets the thread end and waits for that. Jobs queued before are done.
     func stop() {
-        let isFirst = queue.withLock { queue in
-            defer { queue.isStopping = true }
-            return !queue.isStopping
-        }
-        guard isFirst else { return }
+        queue.withLock { $0.isStopping = true }
         wakeUp.signal()
+        awaitEnd()
+    }
+
+    /// Returns when the thread has ended, to as many callers as there are.
+    private func awaitEnd() {
         ended.wait()
+        ended.signal()
     }
 
     private static func spawn(_ body: @escaping @Sendable () -> Void) -> Bool {
@@ -139,13 +176,9 @@ final class Semaphore: @unchecked Sendable {
         while unsafe sem_wait(semaphore) != 0 {}
     }
 
-    func wait(milliseconds: UInt32) {
-        if milliseconds == 0 {
-            _ = unsafe sem_trywait(semaphore)
-            sched_yield()
-            return
-        }
+    /// Waits, at most so long.
+    func wait(nanoseconds: UInt64) {
         // A wait cut short by a signal only makes the caller look earlier.
-        _ = unsafe lm_wait(semaphore, UInt64(milliseconds) * 1_000_000)
+        _ = unsafe lm_wait(semaphore, nanoseconds)
     }
 }

@@ -12,6 +12,8 @@ enum ProcessMaps {
         var name: String
         /// Two-letter flags (`VmFlags` of smaps).
         var flags: Set<String> = []
+        /// 0 where there is none.
+        var protectionKey = 0
     }
 
     /// Reads a whole file of /proc, in as many calls as it takes; empty when it cannot be read.
@@ -53,6 +55,8 @@ enum ProcessMaps {
             if let entry = parseHeader(text) {
                 isInside = entry.start < range.upperBound && range.lowerBound < entry.end
                 if isInside { found.append(entry) }
+            } else if isInside, text.hasPrefix("ProtectionKey:") {
+                found[found.count - 1].protectionKey = Int(text.split(separator: " ").last ?? "") ?? 0
             } else if isInside, text.hasPrefix("VmFlags:") {
                 found[found.count - 1].flags = Set(text.dropFirst(8).split(separator: " ").map(String.init))
             }

@@ -28,19 +28,24 @@ enum Adoption {
     /// - Throws: ``InProcessError`` of code `unmergeable` with the reason.
     static func check(_ bytes: ByteRange) throws(InProcessError) -> RemapAdvice {
         var next = bytes.range.lowerBound
-        var advice: RemapAdvice = []
+        var advice: RemapAdvice?
         for entry in ProcessMaps.entries(in: bytes.range) {
             guard entry.start <= next else { throw refusal("a part of it is not mapped") }
             try check(entry)
-            advice.formUnion(given(entry.flags))
+            let given = given(entry.flags)
+            guard advice == nil || advice == given else {
+                throw refusal("its parts were given different advice (madvise); register them one by one")
+            }
+            advice = given
             next = entry.end
         }
-        guard next >= bytes.range.upperBound else { throw refusal("a part of it is not mapped") }
+        guard next >= bytes.range.upperBound, let advice else { throw refusal("a part of it is not mapped") }
         return advice
     }
 
     private static func check(_ entry: ProcessMaps.Entry) throws(InProcessError) {
         for (flag, reason) in forbidden where entry.flags.contains(flag) { throw refusal(reason) }
+        if entry.protectionKey != 0 { throw refusal("it has a protection key") }
         guard entry.inode == 0, entry.name.isEmpty || entry.name.hasPrefix("[anon:") else {
             throw refusal("it is not anonymous (\(entry.name.isEmpty ? "a file" : entry.name))")
         }

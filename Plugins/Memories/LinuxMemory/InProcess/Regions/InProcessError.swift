@@ -14,6 +14,8 @@ public struct InProcessError: Error, Hashable, Sendable {
         public static let released = Code(name: "released")
         /// The region's bytes are being used.
         public static let inUse = Code(name: "inUse")
+        /// Something may be writing to the pages behind the page tables.
+        public static let pinned = Code(name: "pinned")
         /// The merger was stopped.
         public static let stopped = Code(name: "stopped")
         /// This process is a forked child: the merger is its parent's.

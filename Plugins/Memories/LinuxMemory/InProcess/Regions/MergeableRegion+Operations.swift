@@ -10,7 +10,9 @@ extension MergeableRegion {
     /// - Parameter range: Byte offsets; whole pages.
     /// - Throws: ``InProcessError``: `badRange`, `released`.
     public func discard(_ range: Range<Int>) throws(InProcessError) {
-        let (bytes, area) = try current()
+        let now = try beginOperation()
+        defer { endOperation() }
+        let (bytes, area) = (now.bytes, now.area)
         let pageSize = merger.pageSize
         guard range.lowerBound >= 0, range.upperBound <= bytes.byteCount, range.lowerBound % pageSize == 0,
             range.upperBound % pageSize == 0
@@ -26,13 +28,14 @@ extension MergeableRegion {
         do throws(InProcessError) {
             let isDone = try merger.perform { engine throws(InProcessError) in
                 guard engine.memory.regions[area] != nil else { return false }
-                try engine.discard(area, pages)
+                engine.discard(area, pages)
                 return true
             }
             if isDone { return }
         } catch  where error.code == .forked || error.code == .stopped {
             // Nobody merges here any more: the memory is the caller's alone.
         }
+        // Never registered, because nothing can be merged here, or not any more.
         try MergeableRegion.replaceByZeros(part)
     }
 
@@ -53,7 +56,8 @@ extension MergeableRegion {
     /// - Throws: ``InProcessError``: `outOfResources` when there is no memory for all copies (the region stays
     ///   registered and what could not be copied stays merged), `released`, `stopped`, `forked`.
     public func unmerge() throws(InProcessError) {
-        let (_, area) = try current()
+        let area = try beginOperation().area
+        defer { endOperation() }
         try merger.perform { engine throws(InProcessError) in try engine.unregister(area, unmerging: true) }
         state.withLock { $0.isMergeable = false }
     }
@@ -62,10 +66,11 @@ extension MergeableRegion {
     ///
     /// - Throws: ``InProcessError``: `outOfResources`, `released`, `stopped`, `forked`.
     public func makeMergeable() throws(InProcessError) {
-        let (bytes, area) = try current()
-        guard !isMergeable else { return }
-        let advice = state.withLock { $0.advice }
-        try merger.perform { engine throws(InProcessError) in try engine.register(area, bytes, advice: advice) }
+        let now = try beginOperation()
+        defer { endOperation() }
+        try merger.perform(waking: true) { engine throws(InProcessError) in
+            try engine.register(now.area, now.bytes, advice: now.advice, isAdopted: !now.isOwned)
+        }
         state.withLock { $0.isMergeable = true }
     }
 
@@ -73,55 +78,42 @@ extension MergeableRegion {
     ///
     /// - Throws: ``InProcessError``: `released`, `stopped`, `forked`.
     public func census() throws(InProcessError) -> AreaCensus {
-        let (_, area) = try current()
+        let area = try beginOperation().area
+        defer { endOperation() }
         return try merger.perform { engine throws(InProcessError) in
             engine.merger.census(of: area) ?? AreaCensus()
         }
     }
 
-    /// Ends the region. Memory that it allocated is unmapped; adopted memory is unmerged and stays the program's. Doing it
-    /// twice is an error; the last reference going away does it too.
+    /// Ends the region. Memory that it allocated is unmapped; adopted memory is unmerged and stays the program's, as if it had
+    /// never been merged. Doing it twice is an error; the last reference going away does it too.
     ///
-    /// - Throws: ``InProcessError``: `released`, `inUse` while its bytes are being used, `outOfResources` when adopted
-    ///   memory cannot be unmerged.
+    /// After ``InProcessMerger/stop()``, and in a forked child, adopted memory is only let go: in the child its merged
+    /// pages must not be given to MADV_DONTNEED or mremap.
+    ///
+    /// - Throws: ``InProcessError``: `released`, `inUse` while its bytes are being used, `outOfResources` or `pinned` when adopted
+    ///   memory cannot be given back now; it is not merged any more then, and can be released again.
     public func release() throws(InProcessError) {
-        let before = try beginRelease()
+        let before = try beginChange("release")
+        defer { endChange() }
         let area = before.area
         do throws(InProcessError) {
             try merger.perform { engine throws(InProcessError) in
-                try engine.unregister(area, unmerging: !before.isOwned)
-                if !before.isOwned { engine.returnToAnonymous(area) }
+                if before.isOwned {
+                    try engine.unregister(area, unmerging: false)
+                } else {
+                    try engine.returnAdopted(area)
+                }
                 engine.forget(area)
-                guard before.isOwned else { return }
-                _ = lm_munmap(before.bytes.address, before.bytes.byteCount)
             }
-            return
         } catch {
             guard error.code == .forked || error.code == .stopped else {
-                state.withLock { $0.isReleased = false }
+                state.withLock { $0.isMergeable = false }
                 throw error
             }
         }
+        state.withLock { $0.isReleased = true }
+        // Nobody else knows the memory: the region is this call's alone, and is not scanned any more.
         if before.isOwned { _ = lm_munmap(before.bytes.address, before.bytes.byteCount) }
-    }
-
-    private func beginRelease() throws(InProcessError) -> RegionState {
-        let (before, wasReleased, isInUse) = state.withLock { state in
-            let before = state
-            if !state.isReleased, state.users == 0 { state.isReleased = true }
-            return (before, before.isReleased, before.users > 0)
-        }
-        if wasReleased { throw MergeableRegion.releasedError }
-        if isInUse {
-            throw InProcessError(.inUse, "the region's bytes are being used; release it when that is done")
-        }
-        return before
-    }
-
-    /// Where the region lies now.
-    func current() throws(InProcessError) -> (bytes: ByteRange, area: AreaID) {
-        let now = state.withLock { $0 }
-        guard !now.isReleased else { throw MergeableRegion.releasedError }
-        return (now.bytes, now.area)
     }
 }

@@ -1,4 +1,5 @@
 import CLinuxMemory
+import Merger
 import PageMemory
 import Remap
 import Synchronization
@@ -14,116 +15,118 @@ extension MergeableRegion {
     ///   `stopped`, `forked`. The region is as it was then.
     public func resize(toByteCount byteCount: Int) throws(InProcessError) {
         let pageSize = merger.pageSize
-        guard byteCount > 0, byteCount / pageSize < UInt32.max else {
+        guard byteCount > 0, byteCount / pageSize < Int(AreaError.largestArea) else {
             throw InProcessError(.badRange, "a region cannot have \(byteCount) bytes")
         }
         let size = (byteCount + pageSize - 1) / pageSize * pageSize
-        let before = try beginResize()
-        defer { state.withLock { $0.users -= 1 } }
+        let before = try beginChange("resize")
+        defer { endChange() }
+        guard before.isOwned else {
+            throw InProcessError(.unmergeable, "adopted memory cannot be resized: release, resize, adopt again")
+        }
         guard size != before.bytes.byteCount else { return }
         let newArea = AreaID(rawValue: merger.makeAreaNumber())
-        let isMergeable = before.isMergeable
-        let advice = before.advice
-        let (oldArea, oldBytes) = (before.area, before.bytes)
-        let newBytes = try merger.perform { engine throws(InProcessError) in
-            try engine.resize(
-                oldArea, oldBytes, to: size, as: newArea, isMergeable: isMergeable, advice: advice)
+        let newBytes = try merger.perform(waking: true) { engine throws(InProcessError) in
+            try engine.resize(before, to: size, as: newArea)
         }
         state.withLock { state in
             state.bytes = newBytes
             state.area = newArea
         }
     }
-
-    /// Takes the region for this call alone.
-    private func beginResize() throws(InProcessError) -> RegionState {
-        let before = state.withLock { state in
-            let before = state
-            if !state.isReleased, state.users == 0, state.isOwned { state.users = 1 }
-            return before
-        }
-        if before.isReleased { throw MergeableRegion.releasedError }
-        if !before.isOwned {
-            throw InProcessError(
-                .unmergeable, "adopted memory cannot be resized: release it, resize it, adopt it again")
-        }
-        if before.users > 0 {
-            throw InProcessError(.inUse, "the region's bytes are being used; resize it when that is done")
-        }
-        return before
-    }
 }
 
 extension Engine {
     /// Resizes a region of our own; its pages are scanned anew.
     ///
-    /// Memory that will be needed is reserved before anything is given up, so that a failure leaves all as it was.
+    /// All that can fail is done before anything is given up.
     func resize(
-        _ area: AreaID, _ bytes: ByteRange, to size: Int, as newArea: AreaID, isMergeable: Bool, advice: RemapAdvice
+        _ region: MergeableRegion.RegionState, to size: Int, as newArea: AreaID
     ) throws(InProcessError) -> ByteRange {
-        let protection = Int32(LM_PROT_READ | LM_PROT_WRITE)
-        let flags = Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS)
-        // What is merged stays in frames only where its mapping stays; the scan forgets the rest.
-        try unregister(area, unmerging: true)
-        if size < bytes.byteCount {
-            _ = lm_munmap(bytes.address + UInt(size), bytes.byteCount - size)
-            return try reregister(
-                newArea, ByteRange(address: bytes.address, byteCount: size), from: area, isMergeable, advice)
-        }
-        let extra = size - bytes.byteCount
-        let end = bytes.address + UInt(bytes.byteCount)
-        let inPlace = lm_mmap(end, extra, protection, flags | Int32(LM_MAP_FIXED_NOREPLACE), -1, 0)
-        if lm_is_error(inPlace) == 0 {
-            if UInt(bitPattern: inPlace) == end {
-                return try reregister(
-                    newArea, ByteRange(address: bytes.address, byteCount: size), from: area, isMergeable, advice)
+        let bytes = region.bytes
+        // The merge of pages survives only where their mapping does; the scan forgets the rest.
+        try unregister(region.area, unmerging: true)
+        do throws(InProcessError) {
+            let target = try reserve(bytes, size)
+            let record: RegionRecord
+            do throws(InProcessError) {
+                record = try makeRecord(target, advice: region.advice, isAdopted: false)
+            } catch {
+                unreserve(target, bytes)
+                throw error
             }
-            _ = lm_munmap(UInt(bitPattern: inPlace), extra)
+            if target.address != bytes.address { try move(bytes, to: target) }
+            if size < bytes.byteCount { _ = lm_munmap(bytes.address + UInt(size), bytes.byteCount - size) }
+            if let known = memory.regions[region.area] { record.copyFrames(from: known) }
+            forget(region.area)
+            if region.isMergeable, memory.limitation == nil {
+                try? add(newArea, target, to: record)
+                // If there is no memory for it now, it is tried again before each observation.
+                memory.retrack(record, 0..<record.pageCount)
+            } else if memory.limitation == nil {
+                memory.regions[newArea] = record
+            }
+            return target
+        } catch {
+            if region.isMergeable {
+                try? register(region.area, bytes, advice: region.advice, isAdopted: false)
+            }
+            throw error
         }
-        let target = lm_mmap(0, size, protection, flags, -1, 0)
-        guard lm_is_error(target) == 0 else {
-            _ = try reregister(area, bytes, from: area, isMergeable, advice)
-            throw .system("mmap", target)
-        }
-        let moved = ByteRange(address: UInt(bitPattern: target), byteCount: size)
-        try move(bytes, to: moved, restoring: area, isMergeable, advice)
-        return try reregister(newArea, moved, from: area, isMergeable, advice)
     }
 
-    /// Registers a region at its new place, with what was known of its old one.
-    private func reregister(
-        _ area: AreaID, _ bytes: ByteRange, from old: AreaID, _ isMergeable: Bool, _ advice: RemapAdvice
-    ) throws(InProcessError) -> ByteRange {
-        if let known = memory.regions[old], area != old {
-            let pages = UInt32(bytes.byteCount / memory.pageSize)
-            guard let record = unsafe RegionRecord(base: bytes.pointer, pageCount: pages, advice: advice) else {
-                throw InProcessError(.outOfResources, "no memory left to register the region")
-            }
-            record.copyFrames(from: known)
-            memory.regions[area] = record
-            forget(old)
+    /// Where the region can be: in place if it shrinks or there is room behind it, else in fresh memory of the new size.
+    private func reserve(_ bytes: ByteRange, _ size: Int) throws(InProcessError) -> ByteRange {
+        let inPlace = ByteRange(address: bytes.address, byteCount: size)
+        guard size > bytes.byteCount else { return inPlace }
+        let protection = Int32(LM_PROT_READ | LM_PROT_WRITE)
+        let flags = Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS)
+        let fresh = lm_mmap(0, size, protection, flags, -1, 0)
+        guard lm_is_error(fresh) == 0 else { throw .system("mmap", fresh) }
+        let target = ByteRange(address: UInt(bitPattern: fresh), byteCount: size)
+        let end = bytes.address + UInt(bytes.byteCount)
+        let extra = size - bytes.byteCount
+        let behind = lm_mmap(end, extra, protection, flags | Int32(LM_MAP_FIXED_NOREPLACE), -1, 0)
+        guard lm_is_error(behind) == 0 else { return target }
+        if UInt(bitPattern: behind) == end {
+            _ = lm_munmap(target.address, size)
+            return inPlace
         }
-        if isMergeable { try register(area, bytes, advice: advice) }
-        return bytes
+        _ = lm_munmap(UInt(bitPattern: behind), extra)
+        return target
+    }
+
+    private func unreserve(_ target: ByteRange, _ bytes: ByteRange) {
+        if target.address != bytes.address {
+            _ = lm_munmap(target.address, target.byteCount)
+        } else if target.byteCount > bytes.byteCount {
+            _ = lm_munmap(bytes.address + UInt(bytes.byteCount), target.byteCount - bytes.byteCount)
+        }
     }
 
     /// Moves the map entries of a region one by one; those moved come back if one cannot be moved.
-    private func move(
-        _ bytes: ByteRange, to target: ByteRange, restoring area: AreaID, _ isMergeable: Bool, _ advice: RemapAdvice
-    ) throws(InProcessError) {
+    private func move(_ bytes: ByteRange, to target: ByteRange) throws(InProcessError) {
         let moves = Int32(LM_MREMAP_MAYMOVE | LM_MREMAP_FIXED)
-        let pieces = ProcessMaps.ranges(in: bytes.range)
-        for (count, piece) in pieces.enumerated() {
+        let known = ProcessMaps.ranges(in: bytes.range)
+        // Without descriptors to read them, all at once: the system refuses if it is more than one.
+        let pieces = known.isEmpty ? [bytes.range] : known
+        var failure: InProcessError?
+        if pieces.reduce(0, { $0 + $1.count }) != bytes.byteCount {
+            failure = InProcessError(.badRange, "the program unmapped a part of the region; it cannot be resized")
+        }
+        var done = 0
+        while failure == nil, done < pieces.count {
+            let piece = pieces[done]
             let destination = target.address + (piece.lowerBound - bytes.address)
             let result = lm_mremap(piece.lowerBound, piece.count, piece.count, moves, destination)
-            guard lm_is_error(result) != 0 else { continue }
-            for done in pieces[..<count] {
-                let source = target.address + (done.lowerBound - bytes.address)
-                _ = lm_mremap(source, done.count, done.count, moves, done.lowerBound)
-            }
-            _ = lm_munmap(target.address, target.byteCount)
-            _ = try reregister(area, bytes, from: area, isMergeable, advice)
-            throw .system("mremap", result)
+            if lm_is_error(result) != 0 { failure = .system("mremap", result) } else { done += 1 }
         }
+        guard let failure else { return }
+        for piece in pieces[..<done] {
+            let source = target.address + (piece.lowerBound - bytes.address)
+            _ = lm_mremap(source, piece.count, piece.count, moves, piece.lowerBound)
+        }
+        _ = lm_munmap(target.address, target.byteCount)
+        throw failure
     }
 }

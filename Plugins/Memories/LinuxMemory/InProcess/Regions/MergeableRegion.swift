@@ -1,4 +1,5 @@
 import CLinuxMemory
+import Merger
 import PageMemory
 import Remap
 import Synchronization
@@ -7,8 +8,8 @@ import Synchronization
 /// someone writes to them. Reading and writing need no call; a write to a merged page copies it, as after fork.
 ///
 /// The memory must be discarded, resized and released through the region, not by madvise, mremap or munmap: the kernel
-/// would show the content of frames instead of zeros. mlock undoes merging silently. Memory handed to devices or
-/// io_uring (pinned) is left alone for as long as it is.
+/// would show the content of frames instead of zeros. Its protection must stay as it is: no mprotect. mlock undoes merging
+/// silently. Memory handed to devices or io_uring (pinned) is left alone for as long as it is.
 public final class MergeableRegion: Sendable {
     /// The merger that the region belongs to.
     public let merger: InProcessMerger
@@ -21,20 +22,31 @@ public final class MergeableRegion: Sendable {
         let advice: RemapAdvice
         var isMergeable = true
         var isReleased = false
-        /// Calls that use the bytes at the moment.
+        /// Calls that use the region at the moment.
         var users = 0
+        /// Whether a call has the region for itself: it moves, or ends.
+        var isChanging = false
     }
 
     init(merger: InProcessMerger, bytes: ByteRange, isOwned: Bool, advice: RemapAdvice) throws(InProcessError) {
         self.merger = merger
         let area = AreaID(rawValue: merger.makeAreaNumber())
         state = Mutex(RegionState(bytes: bytes, area: area, isOwned: isOwned, advice: advice))
-        try merger.perform { engine throws(InProcessError) in try engine.register(area, bytes, advice: advice) }
+        try merger.perform(waking: true) { engine throws(InProcessError) in
+            try engine.register(area, bytes, advice: advice, isAdopted: !isOwned)
+        }
     }
 
     deinit {
         // The last reference is gone, so nobody uses the bytes through the region.
-        try? release()
+        let before = state.withLock { $0 }
+        guard !before.isReleased else { return }
+        do throws(InProcessError) {
+            try release()
+        } catch {
+            // Nobody can try again: the memory is left as it is, and is not scanned any more.
+            try? merger.perform { engine throws(InProcessError) in engine.abandon(before.area) }
+        }
     }
 
     /// Allocates zeroed memory and registers it.
@@ -49,7 +61,7 @@ public final class MergeableRegion: Sendable {
             throw InProcessError(.badRange, "\(byteCount) bytes cannot be allocated: ask for at least 1 byte")
         }
         let size = (byteCount + pageSize - 1) / pageSize * pageSize
-        guard size / pageSize <= UInt32.max else {
+        guard size / pageSize <= Int(AreaError.largestArea) else {
             throw InProcessError(.badRange, "\(byteCount) bytes are too many for one region: use several")
         }
         // SAFETY: a fresh mapping, which nobody else knows.
@@ -82,7 +94,7 @@ public final class MergeableRegion: Sendable {
             throw InProcessError(
                 .badRange, "memory to merge must start at a page and be whole pages of \(pageSize) bytes")
         }
-        guard UInt(buffer.count) / pageSize <= UInt(UInt32.max) else {
+        guard UInt(buffer.count) / pageSize <= UInt(AreaError.largestArea) else {
             throw InProcessError(.badRange, "\(buffer.count) bytes are too many for one region: use several")
         }
         let bytes = ByteRange(address: address, byteCount: buffer.count)
@@ -136,17 +148,41 @@ public final class MergeableRegion: Sendable {
         return try body(&span)
     }
 
-    private func beginUse() throws(InProcessError) -> ByteRange {
-        let bytes: ByteRange? = state.withLock { state in
-            guard !state.isReleased else { return nil }
-            state.users += 1
-            return state.bytes
+    private func beginUse() throws(InProcessError) -> ByteRange { try beginOperation().bytes }
+
+    private func endUse() { endOperation() }
+
+    /// Keeps the region where it is until ``endOperation()``.
+    func beginOperation() throws(InProcessError) -> RegionState {
+        let now = state.withLock { state in
+            let now = state
+            if !now.isReleased, !now.isChanging { state.users += 1 }
+            return now
         }
-        guard let bytes else { throw MergeableRegion.releasedError }
-        return bytes
+        if now.isReleased { throw MergeableRegion.releasedError }
+        if now.isChanging {
+            throw InProcessError(.inUse, "the region is being resized or released by another thread")
+        }
+        return now
     }
 
-    private func endUse() { state.withLock { $0.users -= 1 } }
+    func endOperation() { state.withLock { $0.users -= 1 } }
+
+    /// Takes the region for one call alone, until ``endChange()``.
+    func beginChange(_ what: String) throws(InProcessError) -> RegionState {
+        let now = state.withLock { state in
+            let now = state
+            if !now.isReleased, !now.isChanging, now.users == 0 { state.isChanging = true }
+            return now
+        }
+        if now.isReleased { throw MergeableRegion.releasedError }
+        if now.isChanging || now.users > 0 {
+            throw InProcessError(.inUse, "the region's bytes are being used; \(what) it when that is done")
+        }
+        return now
+    }
+
+    func endChange() { state.withLock { $0.isChanging = false } }
 
     static let releasedError = InProcessError(.released, "the region was released; allocate or adopt another")
 }
