@@ -8,7 +8,9 @@ struct Content {
     func fill(_ memory: UnsafeMutableRawPointer) { write(memory, distinct: pages / 2, salt: 1) }
 
     /// Fills it with contents that occur once.
-    func makeDistinct(_ memory: UnsafeMutableRawPointer) { write(memory, distinct: pages, salt: 2) }
+    func makeDistinct(_ memory: UnsafeMutableRawPointer, salt: UInt64 = 2) {
+        write(memory, distinct: pages, salt: salt)
+    }
 
     private func write(_ memory: UnsafeMutableRawPointer, distinct: Int, salt: UInt64) {
         for page in 0..<pages {

@@ -92,6 +92,9 @@ extension Engine {
                 .pinned, "the memory cannot be given back while there is \(sign): end that and release it again")
         }
         memory.returnToAnonymous(region) { _ in true }
+        // Each window was tracked again when it closed.
+        // SAFETY: the region's memory is mapped until it is released.
+        try? unsafe memory.remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
         memory.store.dropUnused()
         if region.mergedRun(in: whole) != nil { throw Engine.unmergeFailed(Int(region.pageCount)) }
     }

@@ -4,6 +4,9 @@ extension Remapper {
     /// Calls of UFFDIO_MOVE that may say "again" for one page before it counts as busy.
     private static var patience: Int { 16 }
 
+    /// Pages of the page map that are read after an error: a run may fail page by page.
+    private static var repairLength: Int { 16 }
+
     /// Step 3: takes the equal pages of anonymous memory to the staging area.
     mutating func moveOut(_ batch: inout Batch) {
         var position = 0
@@ -55,7 +58,7 @@ extension Remapper {
                 continue
             }
             // Any error: believe the page map, not the kernel's count.
-            let repaired = repair(&batch, position..<run.upperBound)
+            let repaired = repair(&batch, position..<min(position + Self.repairLength, run.upperBound))
             position += repaired
             if moved + repaired > 0 {
                 tries = 0
@@ -160,8 +163,9 @@ extension Remapper {
                 continue
             }
             if position < run.upperBound {
-                readBoth(&batch, position..<run.upperBound)
-                while position < run.upperBound, hasMoved(batch, position, back: true) {
+                let end = min(position + Self.repairLength, run.upperBound)
+                readBoth(&batch, position..<end)
+                while position < end, hasMoved(batch, position, back: true) {
                     position += 1
                     moved += 1
                     batch.report.repairs &+= 1

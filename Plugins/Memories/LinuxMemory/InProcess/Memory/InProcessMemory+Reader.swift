@@ -11,7 +11,7 @@ extension InProcessMemory: PageReader {
     }
 
     /// How much of the next page is fetched while one is read.
-    private static var prefetchedBytes: Int { 256 }
+    private static var prefetchedBytes: Int { 128 }
 
     private func takeDigests(
         of pages: [PageAddress], with checksum: any PageChecksum, into digests: inout [PageDigest?]

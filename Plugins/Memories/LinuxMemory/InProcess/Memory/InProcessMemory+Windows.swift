@@ -42,6 +42,10 @@ extension InProcessMemory {
                 continue
             }
             for place in run {
+                if !remapper!.mergesRewritten, region.frame(at: scratch.work[place].page.index) != nil {
+                    outcome.sites[scratch.work[place].site] = .busy
+                    continue
+                }
                 // SAFETY: a window has at most as many pages as the buffer has room for.
                 unsafe scratch.pages[count] = describe(scratch.work[place], from: base, in: region)
                 count += 1

@@ -55,7 +55,7 @@ extension Engine {
                 unreserve(target, bytes)
                 throw error
             }
-            if target.address != bytes.address { try move(bytes, to: target) }
+            if target.address != bytes.address { try moveWithoutForks(bytes, to: target) }
             if size < bytes.byteCount { _ = lm_munmap(bytes.address + UInt(size), bytes.byteCount - size) }
             if let known = memory.regions[region.area] { record.copyFrames(from: known) }
             forget(region.area)
@@ -102,6 +102,23 @@ extension Engine {
         } else if target.byteCount > bytes.byteCount {
             _ = lm_munmap(bytes.address + UInt(bytes.byteCount), target.byteCount - bytes.byteCount)
         }
+    }
+
+    /// Moves a region; a forked child must not see it half moved.
+    private func moveWithoutForks(_ bytes: ByteRange, to target: ByteRange) throws(InProcessError) {
+        let result = ForkGuard.holdingOffForks(attempts: 1000) { () -> InProcessError? in
+            do throws(InProcessError) {
+                try move(bytes, to: target)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        guard let result else {
+            unreserve(target, bytes)
+            throw InProcessError(.inUse, "the process forks all the time; resize the region later")
+        }
+        if let result { throw result }
     }
 
     /// Moves the map entries of a region one by one; those moved come back if one cannot be moved.

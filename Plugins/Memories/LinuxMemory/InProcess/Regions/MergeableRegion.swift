@@ -154,7 +154,10 @@ public final class MergeableRegion: Sendable {
 
     /// Keeps the region where it is until ``endOperation()``.
     func beginOperation() throws(InProcessError) -> RegionState {
+        let isAlone = merger.isForked
         let now = state.withLock { state in
+            // In a forked child the other threads, and what they were doing, are gone.
+            if isAlone { state.isChanging = false }
             let now = state
             if !now.isReleased, !now.isChanging { state.users += 1 }
             return now
@@ -170,7 +173,12 @@ public final class MergeableRegion: Sendable {
 
     /// Takes the region for one call alone, until ``endChange()``.
     func beginChange(_ what: String) throws(InProcessError) -> RegionState {
+        let isAlone = merger.isForked
         let now = state.withLock { state in
+            if isAlone {
+                state.isChanging = false
+                state.users = 0
+            }
             let now = state
             if !now.isReleased, !now.isChanging, now.users == 0 { state.isChanging = true }
             return now
