@@ -71,6 +71,7 @@ struct RealMemory {
             try merger.scan()
             checksum = min(checksum, try merger.statistics().cpu.checksum - start)
         }
+        try merger.scan(fullScans: 2)
         before = try merger.statistics()
         let unmerged = try scan("10 scans (idle memory, unmerged), each", 10)
         print("")
