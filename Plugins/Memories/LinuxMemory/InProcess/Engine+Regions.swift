@@ -76,7 +76,7 @@ extension Engine {
         if merger.contains(area) { throw Engine.unmergeFailed(merger.takeUnmergeFailures()) }
         // SAFETY: the region's memory is mapped until this returns.
         try? unsafe memory.remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
-        memory.budget.recount()
+        memory.budget.refresh()
     }
 
     /// Gives adopted memory back as if it had never been merged.
