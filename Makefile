@@ -3,18 +3,22 @@
 SWIFT ?= swift
 # Seconds of `make torture`.
 SECONDS ?= 30
-# Further arguments of `make demo`, for example ARGS="--mib 512 --copies 8".
+# Further arguments of `make demo`, for example ARGS="--mib 512 --processes 8".
 ARGS ?=
 
 FOLDERS := Package.swift $(wildcard Modules Plugins Tools Tests Benchmarks Examples)
 
-.PHONY: help setup build test demo bench torture lint format clean
+# Where `make install` puts things.
+PREFIX ?= /usr/local
+
+.PHONY: help setup build install test demo bench torture lint format clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-demo: setup ## Merge real memory, and verify every byte at each step
+demo: setup ## Merge the memory of real processes, and verify every byte at each step
 	@$(SWIFT) build -c release --product samepage >&2
+	@$(SWIFT) build -c release --product samepage-agent >&2
 	@"$$($(SWIFT) build -c release --show-bin-path)/samepage" demo $(ARGS)
 
 test: setup ## Build everything and run all tests
@@ -22,6 +26,9 @@ test: setup ## Build everything and run all tests
 
 build: setup ## Build for use: .build/release/samepage
 	$(SWIFT) build -c release
+
+install: build ## Install to PREFIX=/usr/local: program, agent, C header, pkg-config file
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" .ci/install "$$($(SWIFT) build -c release --show-bin-path)"
 
 bench: setup ## Measure merging beside the kernel's KSM
 	Benchmarks/run

@@ -11,6 +11,8 @@ enum Kind {
     /// C header shims: system calls and structures.
     case shim
     case tool
+    /// A library in Embedded Swift that is loaded into other programs.
+    case agent
     case test
     /// A program that only tests start.
     case testTool
@@ -24,6 +26,10 @@ struct Part {
 }
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let parts: [Part] = [
     // Contracts
@@ -42,7 +48,8 @@ let parts: [Part] = [
         name: "Assembly", kind: .module, path: "Modules/Assembly",
         needs: [
             "PageChecksum", "PageTree", "ScanPolicy", "Merger", "FrontEnd", "XXHashChecksum", "JHash2Checksum",
-            "RedBlackTree", "HashTableIndex", "FixedPolicy", "InProcess", "TerminalView",
+            "RedBlackTree", "HashTableIndex", "FixedPolicy", "InProcess", "Daemon", "TerminalView", "ControlSocket",
+            logging,
         ]),
     // Plug-ins
     Part(name: "XXHashChecksum", kind: .plugin, path: "Plugins/Checksums/XXHash", needs: ["PageChecksum", "CXXHash"]),
@@ -61,17 +68,47 @@ let parts: [Part] = [
     Part(
         name: "InProcess", kind: .plugin, path: "Plugins/Memories/LinuxMemory/InProcess",
         needs: ["Remap", "CLinuxMemory", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy", "Merger"]),
+    Part(name: "Wire", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Wire"),
+    Part(
+        name: "Daemon", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Daemon",
+        needs: [
+            "Remap", "Wire", "CLinuxMemory", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy", "Merger",
+            "FrontEnd", logging,
+        ]),
+    Part(
+        name: "ControlSocket", kind: .plugin, path: "Plugins/FrontEnds/ControlSocket",
+        needs: ["FrontEnd", "Merger", "CLinuxMemory"]),
     Part(name: "TerminalView", kind: .plugin, path: "Plugins/FrontEnds/TerminalView", needs: ["FrontEnd", "Merger"]),
     // C header shims
     Part(name: "CLinuxMemory", kind: .shim, path: "Shims/CLinuxMemory"),
+    Part(name: "CXXHashInline", kind: .shim, path: "Shims/CXXHashInline"),
     Part(name: "CTortureWriters", kind: .shim, path: "Shims/CTortureWriters"),
     // Tools
     Part(
         name: "samepage", kind: .tool, path: "Tools/samepage",
-        needs: ["Assembly", "InProcess", "Merger", "FrontEnd", "PageChecksum", "ScanPolicy", argumentParser]),
+        needs: [
+            "Assembly", "InProcess", "Daemon", "ControlSocket", "Merger", "FrontEnd", "PageChecksum", "ScanPolicy",
+            "CLinuxMemory", argumentParser, configuration, lifecycle, signals, logging,
+        ]),
+    // Remap and Wire come in by links to their folders: an Embedded module cannot import others.
+    Part(
+        name: "samepage-agent", kind: .agent, path: "Tools/samepage-agent", needs: ["CLinuxMemory", "CXXHashInline"]),
     // Tests
     Part(
-        name: "CommandTests", kind: .test, path: "Tests/CommandTests", needs: ["samepage", "Assembly", "InProcess"]),
+        name: "CommandTests", kind: .test, path: "Tests/CommandTests",
+        needs: [
+            "samepage", "Assembly", "InProcess", "FrontEnd", "Merger", "ControlSocket", "ScanPolicy", "PageMemory",
+            "CLinuxMemory",
+        ]),
+    Part(
+        name: "DaemonTests", kind: .test, path: "Tests/DaemonTests",
+        needs: [
+            "Daemon", "Wire", "Remap", "CLinuxMemory", "Assembly", "PageMemory", "PageChecksum", "Merger", "FrontEnd",
+            "ScanPolicy", logging,
+        ]),
+    // Real programs under the agent and the daemon.
+    Part(
+        name: "ProgramTests", kind: .test, path: "Tests/ProgramTests", needs: ["CLinuxMemory"]),
     Part(
         name: "MemoryTests", kind: .test, path: "Tests/MemoryTests",
         needs: [
@@ -105,6 +142,7 @@ let package = Package(
         switch part.kind {
         case .module, .plugin: .library(name: part.name, targets: [part.name])
         case .tool: .executable(name: part.name, targets: [part.name])
+        case .agent: .library(name: part.name, type: .dynamic, targets: [part.name])
         case .shim, .test, .testTool: nil
         }
     },
@@ -114,7 +152,11 @@ let package = Package(
             description: "For tests only: lets the torture take out one safety of the merge, to see that it is missed.")
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // libxxhash, from the Debian package libxxhash-dev.
@@ -123,7 +165,7 @@ let package = Package(
     ]
         + parts.map { part in
             switch part.kind {
-            case .module, .plugin: .target(name: part.name, dependencies: part.needs, path: part.path)
+            case .module, .plugin, .agent: .target(name: part.name, dependencies: part.needs, path: part.path)
             case .shim: .target(name: part.name, path: part.path)
             case .tool, .testTool: .executableTarget(name: part.name, dependencies: part.needs, path: part.path)
             case .test: .testTarget(name: part.name, dependencies: part.needs, path: part.path)
@@ -140,5 +182,21 @@ for target in package.targets where target.type != .system && target.name != "CL
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
         .strictMemorySafety(),
         .treatAllWarnings(as: .error),
+    ]
+}
+
+// The agent runs inside programs of others: no Swift runtime, no allocation, no symbol but those it interposes.
+for target in package.targets where target.name == "samepage-agent" {
+    target.exclude = ["README.md", "exports.map", "include", "samepage-agent.pc.in"]
+    target.swiftSettings! += [
+        .enableExperimentalFeature("Embedded"),
+        .unsafeFlags(["-wmo", "-Osize", "-no-allocations", "-parse-as-library", "-Xfrontend", "-function-sections"]),
+    ]
+    target.linkerSettings = [
+        .unsafeFlags([
+            "-nostartfiles", "-Xclang-linker", "-nostartfiles",
+            "-Xlinker", "--version-script=\(Context.packageDirectory)/Tools/samepage-agent/exports.map",
+            "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "initfirst",
+        ])
     ]
 }

@@ -4,7 +4,8 @@ import PageChecksum
 import PageTree
 import ScanPolicy
 
-/// Which strategies a merger is made of, and its settings; the keys are those of the configuration file.
+/// Which strategies a merger is made of, and its settings; the keys are those of the configuration file, which
+/// ``StrategyRegistry/configurationKeys`` lists.
 public struct SamepageConfiguration: Sendable, Hashable {
     /// Key `checksum`.
     public var checksum = "xxh3-128"
@@ -16,13 +17,43 @@ public struct SamepageConfiguration: Sendable, Hashable {
     public var policy = "fixed"
     /// Attributes of the policy, by name, set in the order of their names; for example `pages_to_scan`.
     public var policyAttributes: [String: String] = [:]
-    /// Settings of the merger: keys `run`, `rowLength`.
+    /// The same for one policy only, by its name; set after ``policyAttributes``.
+    public var pluginAttributes: [String: [String: String]] = [:]
+    /// Key `memory`: `daemon` for that of other programs.
+    public var memory = "daemon"
+    /// Key `frontEnds`.
+    public var frontEnds = ["control"]
+    /// Key `dialect`.
+    public var dialect = "linux"
+    /// Settings of the merger: keys `run`, `rowLength`, `useZeroPages`, `maxKernelPages`.
     public var merger = MergerConfiguration()
-    /// Settings of merging in one process: key `vmaBudgetPercent`.
-    public var memory = InProcessSettings()
+    /// Settings of merging in one process: keys `vmaBudgetPercent`, `rewrittenPages`.
+    public var inProcess = InProcessSettings()
+    /// Key `clientGroup`: the group whose members a daemon that root runs serves; empty for root alone.
+    public var clientGroup = ""
+    /// Key `salt`.
+    public var salt = ""
+    /// Key `nice`: -20 to 19.
+    public var nice: Int32 = 5
+    /// Key `schedIdle`.
+    public var schedIdle = false
+    /// Key `lingerSeconds`.
+    public var lingerSeconds = 30
 
     /// Takes the defaults.
     public init() {}
+
+    /// Key `vmaBudgetPercent`.
+    public var vmaBudgetPercent: UInt32 {
+        get { inProcess.vmaBudgetPercent }
+        set { inProcess.vmaBudgetPercent = newValue }
+    }
+
+    /// Key `rewrittenPages`.
+    public var rewrittenPages: RewrittenPages {
+        get { inProcess.rewrittenPages }
+        set { inProcess.rewrittenPages = newValue }
+    }
 
     /// Makes the parts of a merger.
     ///
@@ -31,11 +62,13 @@ public struct SamepageConfiguration: Sendable, Hashable {
         from registry: StrategyRegistry = .standard
     ) throws(ConfigurationError) -> MergerParts {
         var policy = try Self.pick(policy, "policy", registry.policies)
-        for (name, value) in policyAttributes.sorted(by: { $0.key < $1.key }) {
-            do throws(AttributeError) {
-                try policy.set(name, to: value)
-            } catch {
-                throw ConfigurationError(message: error.description)
+        for attributes in [policyAttributes, pluginAttributes[self.policy] ?? [:]] {
+            for (name, value) in attributes.sorted(by: { $0.key < $1.key }) {
+                do throws(AttributeError) {
+                    try policy.set(name, to: value)
+                } catch {
+                    throw ConfigurationError(message: "policy \(self.policy): \(error.description)")
+                }
             }
         }
         return MergerParts(
@@ -45,12 +78,19 @@ public struct SamepageConfiguration: Sendable, Hashable {
             configuration: merger)
     }
 
+    static func pick<Strategy>(
+        _ name: String, _ key: String, _ makers: [String: Strategy]
+    ) throws(ConfigurationError) -> Strategy {
+        if let make = makers[name] { return make }
+        let known = makers.keys.sorted().joined(separator: ", ")
+        throw ConfigurationError(message: "\(key) '\(name)' is not known: choose one of \(known)")
+    }
+
     private static func pick<Strategy>(
         _ name: String, _ key: String, _ makers: [String: StrategyRegistry.Maker<Strategy>]
     ) throws(ConfigurationError) -> Strategy {
-        if let make = makers[name] { return make() }
-        let known = makers.keys.sorted().joined(separator: ", ")
-        throw ConfigurationError(message: "\(key) '\(name)' is not known: choose one of \(known)")
+        let make: StrategyRegistry.Maker<Strategy> = try pick(name, key, makers)
+        return make()
     }
 }
 
@@ -58,6 +98,9 @@ public struct SamepageConfiguration: Sendable, Hashable {
 public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line: what is wrong, and what to do.
     public let message: String
+
+    /// States what is wrong.
+    public init(message: String) { self.message = message }
 
     /// The message.
     public var description: String { message }
@@ -70,6 +113,6 @@ extension InProcessMerger {
     public convenience init(
         _ configuration: SamepageConfiguration = SamepageConfiguration(), registry: StrategyRegistry = .standard
     ) throws {
-        try self.init(parts: configuration.makeParts(from: registry), settings: configuration.memory)
+        try self.init(parts: configuration.makeParts(from: registry), settings: configuration.inProcess)
     }
 }

@@ -1,7 +1,10 @@
+import ControlSocket
+import Daemon
 import FixedPolicy
 public import FrontEnd
 import HashTableIndex
 import JHash2Checksum
+public import Logging
 public import PageChecksum
 public import PageTree
 import RedBlackTree
@@ -18,6 +21,13 @@ import XXHashChecksum
 public struct StrategyRegistry: Sendable {
     /// Makes a strategy; called once for each place where it is used.
     public typealias Maker<Strategy> = @Sendable () -> Strategy
+    /// Makes a merger of a configuration and of the strategies of a registry, for those that find it at a socket.
+    public typealias MemoryMaker =
+        @Sendable (
+            _ configuration: SamepageConfiguration, _ registry: StrategyRegistry, _ socketPath: String, _ logger: Logger
+        ) throws -> any MergerService
+    /// Makes a front end of a merger that programs find at a socket.
+    public typealias FrontEndMaker = @Sendable (_ socketPath: String) -> any FrontEnd
 
     /// Checksums by name.
     public var checksums: [String: Maker<any PageChecksum>] = [:]
@@ -25,11 +35,16 @@ public struct StrategyRegistry: Sendable {
     public var trees: [String: Maker<any PageTree>] = [:]
     /// Scan policies by name.
     public var policies: [String: Maker<any ScanPolicy>] = [:]
+    /// Memories by name.
+    public var memories: [String: MemoryMaker] = [:]
     /// Front ends by name.
-    public var frontEnds: [String: Maker<any FrontEnd>] = [:]
+    public var frontEnds: [String: FrontEndMaker] = [:]
 
     /// Knows nothing.
     public init() {}
+
+    /// The checksums that the agent in each program carries; for another, changed pages are copied to the daemon.
+    public static let agentChecksums: Set<String> = ["xxh3-128", "jhash2"]
 
     /// Samepage's own strategies.
     public static var standard: StrategyRegistry {
@@ -39,12 +54,24 @@ public struct StrategyRegistry: Sendable {
             "jhash2": { JHash2() },
         ]
         registry.trees = [
-            "hash-table": { HashTable() },
+            // Each table has a seed that nobody knows: no program can choose pages that make another's merging slow.
+            "hash-table": { HashTable(seed: UInt64.random(in: 0...UInt64.max)) },
             "red-black": { RedBlackTree(order: .digestThenContent) },
             "red-black-content": { RedBlackTree(order: .content) },
         ]
         registry.policies = ["fixed": { FixedPolicy() }]
-        registry.frontEnds = ["terminal": { TerminalView() }]
+        registry.memories = [
+            "daemon": { try SamepageDaemon($0, registry: $1, socketPath: $2, logger: $3) },
+            "in-process": { _, _, _, _ in
+                throw ConfigurationError(
+                    message:
+                        "memory 'in-process' is for programs that merge memory of their own: a daemon needs 'daemon'")
+            },
+        ]
+        registry.frontEnds = [
+            "control": { ControlSocket(path: ControlSocket.path(besides: $0)) },
+            "terminal": { _ in TerminalView() },
+        ]
         return registry
     }
 }

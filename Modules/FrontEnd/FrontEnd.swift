@@ -20,6 +20,26 @@ public protocol MergerControl: Sendable {
 
     /// Bytes in a page of the merger's memory.
     var pageSize: Int { get }
+
+    /// What the merger is made of, and how long it has run.
+    func description() throws -> MergerDescription
+
+    /// The programs whose memory it merges, by process number; empty for a merger inside one process.
+    func clients() throws -> [ClientReport]
+
+    /// The same merger as a user of the machine may see and change it: front ends that serve others ask through this.
+    ///
+    /// - Parameter user: The user's number, by the kernel's word.
+    func asSeen(by user: UInt32) -> any MergerControl
+}
+
+extension MergerControl {
+    /// Knows nothing.
+    public func description() throws -> MergerDescription { MergerDescription() }
+    /// None.
+    public func clients() throws -> [ClientReport] { [] }
+    /// Everyone sees and may do all.
+    public func asSeen(by user: UInt32) -> any MergerControl { self }
 }
 
 /// The contract of a front end: what drives a merger or shows it to people and programs.

@@ -164,6 +164,8 @@ struct Batch {
     var pendingNodes: [PageDigest: [UInt32]] = [:]
     /// Nodes that have frames and are not in the stable tree yet; kept from one batch to the next.
     var nodesToPlace: [UInt32] = []
+    /// Frames that the plan needs, beyond those that exist.
+    var framesToMake: UInt64 = 0
     /// Pages to unmerge.
     var unmerging: [UInt32] = []
     /// Lone founders, to be un-shared again.
@@ -180,6 +182,7 @@ struct Batch {
         groups.removeAll(keepingCapacity: true)
         pendingNodes.removeAll(keepingCapacity: true)
         zeroGroup = nil
+        framesToMake = 0
     }
 }
 

@@ -17,6 +17,9 @@ public struct MergerConfiguration: Sendable, Hashable {
     /// The longest row of identical frames for a content that one process needs often (attribute `row_length`); 1 for
     /// a single frame always, as in the kernel.
     public var rowLength: UInt32 = 64
+    /// How many frames there may be before no new content is shared (attribute `max_kernel_pages`); 0 for any number.
+    /// Pages may always join contents that are shared already. As in KSM's first version; later ones have no such limit.
+    public var maxKernelPages: UInt64 = 0
     /// The scans for which a page is left alone after the memory could not merge it for a reason that lasts.
     public var scansUntilRetry: UInt32 = 16
     /// The pages of one batch; a merge plan has at most about twice as many sites.

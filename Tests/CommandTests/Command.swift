@@ -20,8 +20,11 @@ func samepage(_ arguments: String...) async throws -> CommandResult { try await 
 /// Runs the program that was built with the tests, perhaps as a user without rights.
 func samepage(arguments: [String], asNobody: Bool = false) async throws -> CommandResult {
     let nobody = asNobody ? ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : []
-    return try await execute(nobody + ["\(productFolder())/samepage"] + arguments)
+    return try await execute(nobody + [samepagePath()] + arguments)
 }
+
+/// The program that was built with the tests.
+func samepagePath() throws -> String { "\(try productFolder())/samepage" }
 
 /// Where the build put its products: beside the tests.
 private func productFolder() throws -> String {

@@ -7,8 +7,10 @@ struct CommandLineTests {
         ["nosuch"], ["--nosuch"], ["demo", "--nosuch"], ["demo", "stray"], ["demo", "--mib"],
         ["demo", "--mib", "many"],
         ["demo", "--mib", "0"], ["demo", "--mib", "-1"], ["demo", "--mib", "99999999999999999999"],
-        ["demo", "--copies", "1"], ["demo", "--checksum", "nosuch"], ["demo", "--tree", "nosuch"],
-        ["strategies", "--nosuch"],
+        ["demo", "--processes", "1"], ["demo", "--checksum", "nosuch"], ["demo", "--tree", "nosuch"],
+        ["strategies", "--nosuch"], ["run"], ["run", "--"], ["run", "--nosuch", "true"], ["run", "--socket"],
+        ["status", "stray"],
+        ["status", "--dialect", "nosuch"], ["get"], ["set", "run"], ["get", "a", "b"],
     ])
     func wrongCommandLine(arguments: [String]) async throws {
         let result = try await samepage(arguments: arguments)
@@ -23,7 +25,7 @@ struct CommandLineTests {
     }
 
     @Test func whatCannotBeDoneIsStatusOne() async throws {
-        let result = try await samepage("demo", "--mib", "1048576", "--copies", "256")
+        let result = try await samepage("demo", "--mib", "1048576", "--processes", "256")
         #expect(result.status == 1)
         #expect(result.output == "")
         #expect(result.isOneLineOfError, "\(result.errors)")
@@ -39,7 +41,10 @@ struct CommandLineTests {
         #expect(result.isOneLineOfError, "\(result.errors)")
     }
 
-    @Test(arguments: [["--version"], ["--help"], ["demo", "--help"], ["strategies", "--help"]])
+    @Test(arguments: [
+        ["--version"], ["--help"], ["demo", "--help"], ["strategies", "--help"], ["daemon", "--help"],
+        ["run", "--help"], ["run", "-h"], ["status", "--help"], ["get", "--help"], ["set", "--help"],
+    ])
     func informationGoesToStandardOutput(arguments: [String]) async throws {
         let result = try await samepage(arguments: arguments)
         #expect(result.status == 0)
@@ -54,17 +59,20 @@ struct CommandLineTests {
         let kinds = try StrategiesResult(json: result.output).kinds
         for (kind, name) in [
             ("checksums", "xxh3-128"), ("checksums", "jhash2"), ("trees", "hash-table"), ("trees", "red-black"),
-            ("trees", "red-black-content"), ("policies", "fixed"), ("frontEnds", "terminal"),
+            ("trees", "red-black-content"), ("policies", "fixed"), ("memories", "daemon"), ("memories", "in-process"),
+            ("frontEnds", "control"),
+            ("frontEnds", "terminal"),
         ] {
             let entries = try #require(kinds[kind])
             #expect(entries.contains { $0.name == name }, "\(name) is missing in \(kind)")
         }
-        for kind in ["checksums", "trees", "policies"] {
+        for kind in ["checksums", "trees", "policies", "memories", "frontEnds"] {
             let entries = try #require(kinds[kind])
             #expect(entries.count { $0.default } == 1, "one default in \(kind)")
         }
         #expect(kinds["checksums"]?.first { $0.name == "xxh3-128" }?.bits == 128)
         #expect(kinds["policies"]?.first { $0.name == "fixed" }?.attributes?.contains("pages_to_scan") == true)
+        #expect(kinds["checksums"]?.allSatisfy { $0.runs == "agent" } == true)
         let text = try await samepage("strategies")
         #expect(text.output.contains("xxh3-128"))
     }

@@ -2,21 +2,60 @@ import Glibc
 import Testing
 
 /// Runs a program to its end.
+func execute(_ command: [String]) async throws -> CommandResult { try await start(command).result() }
+
+/// Starts a program.
 ///
 /// By posix_spawn, whose child shares the memory until it is another program. A child made by fork or clone would make
 /// all memory of the tests busy for other tests, which merge theirs at the same time.
-func execute(_ command: [String]) async throws -> CommandResult {
+func start(_ command: [String]) throws -> RunningProgram {
     let output = try Capture()
     let errors = try Capture()
-    let process = try spawn(command, output: output, errors: errors)
-    var status: Int32 = 0
-    // SAFETY: the status outlives each call.
-    while unsafe waitpid(process, &status, WNOHANG) == 0 {
-        try? await Task.sleep(for: .milliseconds(5))
+    return RunningProgram(
+        process: try spawn(command, output: output, errors: errors), output: output, errors: errors)
+}
+
+/// A program that runs, and what it writes.
+final class RunningProgram {
+    let process: pid_t
+    private let output: Capture
+    private let errors: Capture
+    private var status: Int32?
+
+    fileprivate init(process: pid_t, output: Capture, errors: Capture) {
+        self.process = process
+        self.output = output
+        self.errors = errors
     }
-    let hasExited = status & 0x7F == 0
-    return CommandResult(
-        status: hasExited ? status >> 8 & 0xFF : nil, output: output.text, errors: errors.text)
+
+    /// Nothing that a test starts outlives it.
+    deinit {
+        guard status == nil else { return }
+        kill(process, SIGKILL)
+        var status: Int32 = 0
+        // SAFETY: the status outlives the call.
+        unsafe waitpid(process, &status, 0)
+    }
+
+    /// What it wrote to standard error so far.
+    var errorsSoFar: String { errors.text }
+
+    /// Sends a signal.
+    func signal(_ number: Int32) { kill(process, number) }
+
+    /// Waits for its end.
+    func result() async throws -> CommandResult {
+        var found: Int32 = 0
+        // SAFETY: the status outlives each call.
+        while status == nil, unsafe waitpid(process, &found, WNOHANG) == 0 {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        let status = status ?? found
+        self.status = status
+        let hasExited = status & 0x7F == 0
+        return CommandResult(
+            status: hasExited ? status >> 8 & 0xFF : nil, output: output.text, errors: errors.text)
+    }
 }
 
 private func spawn(_ command: [String], output: Capture, errors: Capture) throws -> pid_t {

@@ -25,8 +25,8 @@ extension InProcessMerger {
         configuration.policyAttributes = ["pages_to_scan": "4294967295", "sleep_millisecs": sleep]
         configuration.merger.rowLength = rowLength
         configuration.merger.usesZeroPages = usesZeroPages
-        configuration.memory.vmaBudgetPercent = budget
-        configuration.memory.rewrittenPages = rewritten
+        configuration.inProcess.vmaBudgetPercent = budget
+        configuration.inProcess.rewrittenPages = rewritten
         return try InProcessMerger(configuration)
     }
 }

@@ -51,6 +51,25 @@ struct ControlTests {
         rig.expect(2, 9, unshared: 1)
     }
 
+    @Test("max_kernel_pages keeps new contents from being shared, not pages from joining", arguments: Variant.few)
+    func maxKernelPages(variant: Variant) throws {
+        let rig = Rig(variant)
+        try rig.set("row_length", to: "1")
+        try rig.set("max_kernel_pages", to: "1")
+        try rig.add(1, pages: 8)
+        for page in 0..<8 { rig.fill(1, page..<page + 1, page % 2 == 0 ? "a" : "b") }
+        rig.scan(6)
+        // Four a and four b, alternating: one frame for a; one b stays in the unstable tree for ever.
+        rig.expect(1, 3, volatile: 3, unshared: 1)
+        try rig.set("max_kernel_pages", to: "0")
+        rig.scan(3)
+        rig.expect(2, 6)
+        try rig.set("max_kernel_pages", to: "18446744073709551615\n")
+        #expect(try rig.value("max_kernel_pages") == "18446744073709551615")
+        #expect(throws: AttributeError.self) { try rig.set("max_kernel_pages", to: "18446744073709551616") }
+        #expect(throws: AttributeError.self) { try rig.set("max_kernel_pages", to: "-1") }
+    }
+
     @Test("an unmerge that fails turns run into 0 and is told", arguments: [SiteOutcome.outOfMemory, .busy])
     func unmergeFails(answer: SiteOutcome) throws {
         let rig = try merged()

@@ -6,7 +6,7 @@ extension Merger {
         ["run"] + policy.attributes + Merger.settable + Merger.counterNames
     }
 
-    private static let settable = ["use_zero_pages", "row_length"]
+    private static let settable = ["max_kernel_pages", "use_zero_pages", "row_length"]
 
     private static let counterNames = [
         "pages_shared", "pages_sharing", "pages_unshared", "pages_volatile", "pages_scanned", "pages_skipped",
@@ -20,6 +20,7 @@ extension Merger {
         let counters = counters
         switch attribute {
         case "run": return String(configuration.run.rawValue)
+        case "max_kernel_pages": return String(configuration.maxKernelPages)
         case "use_zero_pages": return configuration.usesZeroPages ? "1" : "0"
         case "row_length": return String(configuration.rowLength)
         case "pages_shared": return String(counters.pagesShared)
@@ -48,6 +49,8 @@ extension Merger {
         case "run":
             let number = try parseUnsignedAttribute(value, name: attribute, in: 0...2)
             setRun(RunMode(rawValue: number)!)
+        case "max_kernel_pages":
+            configuration.maxKernelPages = try parseUnsignedAttribute(value, name: attribute, in: 0...UInt64.max)
         case "use_zero_pages":
             configuration.usesZeroPages = try parseUnsignedAttribute(value, name: attribute, in: 0...1) == 1
         case "row_length":

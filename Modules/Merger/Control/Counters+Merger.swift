@@ -61,6 +61,9 @@ public struct AreaCensus: Sendable, Hashable {
     /// All others that exist.
     public var unmerged = 0
 
+    /// Pages that the merger keeps an item for.
+    public var items: Int { merged + zeroed + refused + unmerged }
+
     /// Takes zeros.
     public init() {}
 }

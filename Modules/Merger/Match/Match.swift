@@ -58,6 +58,9 @@ extension Merger {
             content, digest, in: &unstableTree, of: spaces, table, with: reader, counting: &comparisons)
         {
         case .found(let other):
+            // Both stay as they are, and the one in the tree stays there, as in the kernel of 2009.
+            guard mayMakeFrames(1) else { return }
+            batch.framesToMake += 1
             table.remove(other, from: &unstableTree)
             let node = nodes.make(digest: digest, founder: address(of: other))
             batch.pendingNodes[digest, default: []].append(node)
@@ -187,6 +190,13 @@ extension Merger {
         table.setLink(PageLink(.planned), of: page)
     }
 
+    /// Whether so many frames more stay within `max_kernel_pages`.
+    private func mayMakeFrames(_ count: UInt64) -> Bool {
+        let limit = configuration.maxKernelPages
+        let made = UInt64(tally.frames) + batch.framesToMake
+        return limit == 0 || made < limit && count <= limit - made
+    }
+
     /// Gives contents that one address space needs often a row of frames: one frame for every 16 pages that joined, up
     /// to `row_length`, so that rows cost at most an eighth of what they merge.
     private mutating func lengthenRows(of plan: inout MergePlan) {
@@ -200,11 +210,14 @@ extension Merger {
             let wanted = min(pages / 16, configuration.rowLength)
             guard wanted >= 2 else { continue }
             let length = UInt32(1) << UInt32(31 - wanted.leadingZeroBitCount)
+            guard mayMakeFrames(UInt64(length)) else { continue }
             if nodes[node].founder != nil {
                 plan.groups[place].rowLength = length
+                batch.framesToMake += UInt64(length) - 1
             } else if length > nodes[node].row.count {
                 plan.groups[place].source = .copy(nodes[node].row.first)
                 plan.groups[place].rowLength = length
+                batch.framesToMake += UInt64(length)
             }
         }
     }

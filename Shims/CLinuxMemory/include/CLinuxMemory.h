@@ -17,5 +17,14 @@
 #include "LMBytes.h"
 #include "LMStatus.h"
 #include "LMThread.h"
+#include "LMSocket.h"
+#include "LMSignal.h"
+#include "LMProbe.h"
+#include "LMAtomic.h"
+#include "LMProgram.h"
+#include "LMProgramCalls.h"
+#include "LMStore.h"
+#include "LMService.h"
+#include "LMIdentity.h"
 
 #endif

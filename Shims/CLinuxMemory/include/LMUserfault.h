@@ -24,6 +24,11 @@ struct lm_uffd {
     int full;
 };
 
+/// Opens a context on an open /dev/userfaultfd (which another process may have handed over).
+static inline int lm_uffd_open_at(int device) {
+    return (int)lm_system_call(SYS_ioctl, device, LM_IO(0xAA, 0), LM_O_CLOEXEC | LM_O_NONBLOCK, 0, 0, 0);
+}
+
 /// Opens a context: full if permitted, else for faults of user mode only; close-on-exec and non-blocking.
 static inline struct lm_uffd lm_uffd_open(void) {
     const long flags = LM_O_CLOEXEC | LM_O_NONBLOCK;

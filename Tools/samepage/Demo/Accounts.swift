@@ -1,13 +1,50 @@
 import Glibc
 
-/// What the kernel says about this process: memory, time, CPU.
+/// What the kernel says about memory and time.
 package enum Accounts {
-    /// Anonymous memory of this process in bytes: `Anonymous` of /proc/self/smaps_rollup.
-    static func anonymousBytes() throws(CommandFailure) -> Int {
-        guard let text = read("/proc/self/smaps_rollup"), let bytes = kibibytes("Anonymous", in: text) else {
-            throw CommandFailure("/proc/self/smaps_rollup cannot be read: mount /proc, on Linux 4.14 or later")
+    /// What one process has of its own, in bytes, by /proc/PID/smaps_rollup.
+    package struct Process: Hashable, Sendable {
+        /// Anonymous memory, also if it is swapped out.
+        package var anonymousBytes = 0
+        /// Its part of memory that files in memory hold, as those with merged contents.
+        package var sharedBytes = 0
+
+        /// Reads the text of smaps_rollup; `nil` if a line is missing.
+        package init?(smapsRollup text: String) {
+            guard let anonymous = kibibytes("Anonymous", in: text), let shared = kibibytes("Pss_Shmem", in: text)
+            else { return nil }
+            anonymousBytes = anonymous + (kibibytes("Swap", in: text) ?? 0)
+            sharedBytes = shared
         }
-        return bytes
+    }
+
+    /// The accounts of a process of this user.
+    ///
+    /// - Parameter pid: Its number; `nil` for this process.
+    static func process(_ pid: Int32? = nil) throws(CommandFailure) -> Process {
+        let path = "/proc/\(pid.map { "\($0)" } ?? "self")/smaps_rollup"
+        guard let text = read(path), let process = Process(smapsRollup: text) else {
+            throw CommandFailure("\(path) cannot be read: mount /proc, on Linux 5.4 or later")
+        }
+        return process
+    }
+
+    /// CPU time of Samepage's own threads in a process, in nanoseconds, as the scheduler counts it: the agent's, and those of
+    /// the daemon. They have names of their own; the process's first thread is its program's.
+    ///
+    /// - Parameter pid: Its number; `nil` for this process.
+    static func mergingNanoseconds(_ pid: Int32? = nil) -> UInt64 {
+        let process = pid ?? getpid()
+        let threads = "/proc/\(process)/task"
+        var sum: UInt64 = 0
+        for thread in FileWalk.names(in: threads) where thread != String(process) {
+            guard read("\(threads)/\(thread)/comm")?.hasPrefix("samepage") == true,
+                let words = read("\(threads)/\(thread)/schedstat")?.split(separator: " "),
+                let time = words.first.flatMap({ UInt64($0) })
+            else { continue }
+            sum += time
+        }
+        return sum
     }
 
     /// Bytes that the machine can give without swapping, if it says.
@@ -24,15 +61,10 @@ package enum Accounts {
     }
 
     /// Time that passes.
-    static func wallNanoseconds() -> UInt64 { nanoseconds(CLOCK_MONOTONIC) }
-
-    /// CPU time of all threads of this process, as the scheduler counts it.
-    static func cpuNanoseconds() -> UInt64 { nanoseconds(CLOCK_PROCESS_CPUTIME_ID) }
-
-    private static func nanoseconds(_ clock: clockid_t) -> UInt64 {
+    static func wallNanoseconds() -> UInt64 {
         var time = timespec()
-        // SAFETY: the structure outlives the call; these clocks always exist.
-        _ = unsafe clock_gettime(clock, &time)
+        // SAFETY: the structure outlives the call; this clock always exists.
+        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
@@ -53,13 +85,4 @@ package enum Accounts {
             text += buffer[..<count]
         }
     }
-}
-
-/// Time and CPU used since a moment.
-struct Stopwatch {
-    private let wall = Accounts.wallNanoseconds()
-    private let cpu = Accounts.cpuNanoseconds()
-
-    var wallSeconds: Double { Double(Accounts.wallNanoseconds() - wall) / 1e9 }
-    var cpuSeconds: Double { Double(Accounts.cpuNanoseconds() - cpu) / 1e9 }
 }

@@ -5,22 +5,26 @@ import Assembly
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Merge real content in this process, and verify every byte at each step.",
+        abstract: "Merge real content of several processes, and verify every byte at each step.",
         discussion: """
-            Fills several copies with pages of this machine's files; in each copy some pages differ and some are zeros. \
-            Then merges, reads everything again, writes to some merged pages, merges again, and unmerges. Memory is what \
-            the kernel's accounts say: the process's anonymous memory and the merger's frames. CPU and time are those \
-            of merging until nothing is left to merge.
+            Starts processes that fill their memory with pages of this machine's files; in each process some pages differ \
+            and some are zeros. A daemon within this program and the agent in each process merge them. All is read \
+            again, some merged pages are written to and merged again, and then merging is undone.
+
+            Memory is what the kernel's accounts say: the anonymous memory of the processes and of the daemon, and what \
+            holds the merged contents. CPU is that of the daemon's merging threads and of the agents; time and CPU are \
+            those of merging until nothing is left to merge: three further scans find nothing. So that this takes \
+            seconds, the daemon scans with sleep_millisecs \(Demo.sleepMillisecs) instead of its default.
 
             Succeeds if every byte was right after each step and at least 90 % of the duplicate bytes were given back, \
-            also after reading. Needs Linux 6.8 or later, and root or access to /dev/userfaultfd.
+            also after reading, less 4 MiB that a daemon takes for itself. Needs Linux 6.8 or later, root or access to /dev/userfaultfd, and the agent's library.
             """)
 
-    @Option(help: ArgumentHelp("Size of each copy in MiB.", valueName: "M"))
+    @Option(help: ArgumentHelp("Memory of each process in MiB.", valueName: "M"))
     var mib = 128
 
-    @Option(help: ArgumentHelp("Copies of the content.", valueName: "N"))
-    var copies = 4
+    @Option(help: ArgumentHelp("Processes to start.", valueName: "N"))
+    var processes = 4
 
     @Flag(help: "Print one JSON object; sizes in bytes.")
     var json = false
@@ -33,14 +37,14 @@ struct DemoCommand: AsyncParsableCommand {
 
     func validate() throws {
         try check("--mib", mib, in: 8...1_048_576)
-        try check("--copies", copies, in: 2...256)
+        try check("--processes", processes, in: 2...256)
         let registry = StrategyRegistry.standard
         try check("checksum", checksum, among: Array(registry.checksums.keys))
         try check("tree", tree, among: Array(registry.trees.keys))
     }
 
     func run() async throws {
-        let report = try await Demo(mebibytes: mib, copies: copies, checksum: checksum, tree: tree).run()
+        let report = try await Demo(mebibytes: mib, processes: processes, checksum: checksum, tree: tree).run()
         print(try json ? JSONOutput.text(of: report) : report.text, terminator: "")
         let failures = report.failures
         if !failures.isEmpty { throw CommandFailure(failures.joined(separator: "; ")) }

@@ -23,3 +23,22 @@ package enum Numbers {
         return "\(sign)\(count(scaled / scale)).\(String(repeating: "0", count: decimals - fraction.count))\(fraction)"
     }
 }
+
+extension Numbers {
+    /// Bytes in the largest unit that leaves at least 1: `512 B`, `1.5 KiB`, `512.0 MiB`, `2.0 GiB`.
+    package static func size(_ bytes: Int) -> String {
+        let units: [(name: String, shift: Int)] = [("GiB", 30), ("MiB", 20), ("KiB", 10)]
+        for unit in units where bytes.magnitude >= 1 << unit.shift {
+            return "\(fixed(Double(bytes) / Double(1 << unit.shift), decimals: 1)) \(unit.name)"
+        }
+        return bytes == 0 ? "0" : "\(bytes) B"
+    }
+
+    /// Seconds as people say them: `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`.
+    package static func duration(_ seconds: Int) -> String {
+        let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400)
+        if days > 0 { return "\(count(days)) d \(hours % 24) h" }
+        if hours > 0 { return "\(hours) h \(minutes % 60) min" }
+        return minutes > 0 ? "\(minutes) min \(seconds % 60) s" : "\(seconds) s"
+    }
+}

@@ -5,7 +5,7 @@ import Assembly
 struct StrategiesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "strategies",
-        abstract: "List every checksum, tree, policy and front end that configuration can name.")
+        abstract: "List every checksum, tree, policy, memory and front end that configuration can name.")
 
     @Flag(help: "Print one JSON object.")
     var json = false

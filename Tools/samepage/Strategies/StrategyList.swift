@@ -13,11 +13,14 @@ package struct StrategyList: Hashable, Sendable, Encodable {
         package let isDefault: Bool
         /// The size of a checksum.
         package var bits: Int?
+        /// Where a checksum is taken: by the `agent` in each program, or by the `daemon`, to which changed pages are
+        /// copied for that.
+        package var runs: String?
         /// The attributes of a policy.
         package var attributes: [String]?
 
         private enum CodingKeys: String, CodingKey {
-            case name, bits, attributes
+            case name, bits, runs, attributes
             case isDefault = "default"
         }
     }
@@ -28,32 +31,41 @@ package struct StrategyList: Hashable, Sendable, Encodable {
     package let trees: [Entry]
     /// The policies, by name.
     package let policies: [Entry]
+    /// The memories, by name.
+    package let memories: [Entry]
     /// The front ends, by name.
     package let frontEnds: [Entry]
 
     /// Lists what a registry knows.
     package init(_ registry: StrategyRegistry, defaults: SamepageConfiguration = SamepageConfiguration()) {
-        func entries<Strategy>(
-            _ makers: [String: StrategyRegistry.Maker<Strategy>], default chosen: String?,
-            _ describe: (Strategy, inout Entry) -> Void = { _, _ in }
+        func entries<Maker>(
+            _ makers: [String: Maker], default chosen: [String], _ describe: (Maker, inout Entry) -> Void = { _, _ in }
         ) -> [Entry] {
             makers.sorted { $0.key < $1.key }.map { name, make in
-                var entry = Entry(name: name, isDefault: name == chosen)
-                describe(make(), &entry)
+                var entry = Entry(name: name, isDefault: chosen.contains(name))
+                describe(make, &entry)
                 return entry
             }
         }
-        checksums = entries(registry.checksums, default: defaults.checksum) { $1.bits = $0.bits }
-        trees = entries(registry.trees, default: defaults.stableTree)
-        policies = entries(registry.policies, default: defaults.policy) { $1.attributes = $0.attributes }
-        frontEnds = entries(registry.frontEnds, default: nil)
+        checksums = entries(registry.checksums, default: [defaults.checksum]) { make, entry in
+            let name = make().name
+            entry.bits = make().bits
+            entry.runs = StrategyRegistry.agentChecksums.contains(name) ? "agent" : "daemon"
+        }
+        trees = entries(registry.trees, default: [defaults.stableTree])
+        policies = entries(registry.policies, default: [defaults.policy]) { $1.attributes = $0().attributes }
+        memories = entries(registry.memories, default: [defaults.memory])
+        frontEnds = entries(registry.frontEnds, default: defaults.frontEnds)
     }
 
     /// For people; the defaults are marked.
     package var text: String {
-        [("checksums", checksums), ("trees", trees), ("policies", policies), ("frontEnds", frontEnds)]
-            .map { kind, entries in "\(kind)\n\(entries.map { "  \($0.text)\n" }.joined())" }
-            .joined()
+        [
+            ("checksums", checksums), ("trees", trees), ("policies", policies), ("memories", memories),
+            ("frontEnds", frontEnds),
+        ]
+        .map { kind, entries in "\(kind)\n\(entries.map { "  \($0.text)\n" }.joined())" }
+        .joined()
     }
 }
 
@@ -62,6 +74,7 @@ extension StrategyList.Entry {
     fileprivate var text: String {
         var parts = [name]
         if let bits { parts.append("bits \(bits)") }
+        if let runs { parts.append("runs \(runs)") }
         if let attributes { parts.append("attributes \(attributes.joined(separator: ", "))") }
         if isDefault { parts.append("(default)") }
         return parts.joined(separator: "  ")

@@ -18,7 +18,8 @@ extension Remapper {
                     batch.decide(position, .failed)
                     continue
                 }
-            } else if !mergesRewritten {
+            } else if !mergesRewritten, entry & LM_PAGEMAP_PRESENT == 0 || entry & LM_PAGEMAP_FILE == 0 {
+                // A page that still is its frame can have no pin to write through: that would have broken the sharing.
                 batch.decide(position, .busy)
                 continue
             }

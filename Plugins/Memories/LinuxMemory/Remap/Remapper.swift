@@ -54,10 +54,15 @@ public struct Remapper: ~Copyable {
 
     /// Opens a remapper for the memory of this process.
     ///
+    /// - Parameters:
+    ///   - mergesRewritten: See ``mergesRewritten``.
+    ///   - pageSize: Bytes in a page.
+    ///   - device: An open /dev/userfaultfd that was handed over, for a process that may not open it; below 0: none.
+    ///     It is not closed.
     /// - Throws: What is missing; see also ``RemapFeatures/missing``.
-    public init(mergesRewritten: Bool = true, pageSize: Int = 4096) throws(RemapError) {
-        let tracker = try Tracker(pageSize: pageSize)
-        let opened = lm_uffd_open()
+    public init(mergesRewritten: Bool = true, pageSize: Int = 4096, device: Int32 = -1) throws(RemapError) {
+        let tracker = try Tracker(pageSize: pageSize, device: device)
+        let opened = openUserfault(device)
         guard opened.descriptor >= 0 else { throw RemapError(call: .openUserfault, code: -opened.descriptor) }
         guard opened.full != 0 else {
             _ = lm_close(opened.descriptor)

@@ -45,6 +45,11 @@ public struct TrackedRun: Equatable, Sendable {
     public var isWritten: Bool { categories & LM_PAGE_WRITTEN != 0 }
 }
 
+/// Opens a userfaultfd context with the rights of the process, or on a device that was handed over.
+func openUserfault(_ device: Int32) -> lm_uffd {
+    device < 0 ? lm_uffd_open() : lm_uffd(descriptor: lm_uffd_open_at(device), full: 1)
+}
+
 /// Tells which pages were written since it last looked, by asynchronous write protection: no one ever waits for it.
 ///
 /// Works without privilege. The descriptors belong to the descriptor table of the thread that opens the tracker.
@@ -63,8 +68,10 @@ public struct Tracker: ~Copyable {
     }
 
     /// Opens a tracker for the memory of this process.
-    public init(pageSize: Int = 4096) throws(RemapError) {
-        let opened = lm_uffd_open()
+    ///
+    /// - Parameter device: An open /dev/userfaultfd that was handed over, for a process that may not open it; below 0: none.
+    public init(pageSize: Int = 4096, device: Int32 = -1) throws(RemapError) {
+        let opened = openUserfault(device)
         guard opened.descriptor >= 0 else { throw RemapError(call: .openUserfault, code: -opened.descriptor) }
         let answer = lm_uffd_api(opened.descriptor, Self.contextFeatures)
         guard answer.error == 0 else {

@@ -1,0 +1,159 @@
+import InProcess
+import Merger
+import ScanPolicy
+
+extension StrategyRegistry {
+    /// Every key of the configuration, in the order in which they are shown, those of plug-ins last.
+    public var configurationKeys: [ConfigurationKey] {
+        strategyKeys + policyKeys + memoryKeys + daemonKeys + pluginKeys
+    }
+
+    private var strategyKeys: [ConfigurationKey] {
+        [
+            .choice("checksum", of: checksums.keys, "the checksum of pages", \.checksum),
+            .choice("stableTree", of: trees.keys, "the index of merged contents", \.stableTree),
+            .choice("unstableTree", of: trees.keys, "the index of pages without a twin", \.unstableTree),
+            .choice("policy", of: policies.keys, "how much to scan, and when", \.policy),
+            .choice("memory", of: memories.keys, "whose memory is merged", \.memory),
+            frontEndsKey,
+            dialectKey,
+        ]
+    }
+
+    private var frontEndsKey: ConfigurationKey {
+        let names = frontEnds.keys.sorted()
+        return ConfigurationKey(
+            name: "frontEnds", unit: "", help: "what serves and shows the merger",
+            expected: "a list, perhaps empty, of \(names.joined(separator: ", "))", isFixed: true, kind: .list,
+            read: { $0.frontEnds.joined(separator: ",") },
+            write: { configuration, text in
+                let chosen = text.split(separator: ",").map(Self.trimmed)
+                guard chosen.allSatisfy(names.contains), Set(chosen).count == chosen.count else { return false }
+                configuration.frontEnds = chosen
+                return true
+            })
+    }
+
+    private var dialectKey: ConfigurationKey {
+        ConfigurationKey(
+            name: "dialect", unit: "", help: "whose behaviour the merger has",
+            expected: "linux (2009 is not available yet)", isFixed: true, read: { $0.dialect },
+            write: { configuration, text in
+                guard text == "linux" else { return false }
+                configuration.dialect = text
+                return true
+            })
+    }
+
+    private var policyKeys: [ConfigurationKey] {
+        [
+            ConfigurationKey(
+                name: "run", unit: "", help: "what to do: 0 stop, 1 scan and merge, 2 stop and unmerge everything",
+                expected: "a whole number from 0 to 2", attribute: "run",
+                read: { String($0.merger.run.rawValue) },
+                write: { configuration, text in
+                    guard let number = UInt64(text), text.first != "+", let run = RunMode(rawValue: number) else {
+                        return false
+                    }
+                    configuration.merger.run = run
+                    return true
+                }),
+            policyKey("pagesToScan", "pages_to_scan", unit: "pages", "pages to scan at each wake-up"),
+            policyKey("sleepMillisecs", "sleep_millisecs", unit: "ms", "time to sleep after each wake-up"),
+        ]
+    }
+
+    /// A key for an attribute that policies have; a value that the chosen policy does not take is its own error.
+    private func policyKey(_ name: String, _ attribute: String, unit: String, _ help: String) -> ConfigurationKey {
+        let policies = policies
+        return ConfigurationKey(
+            name: name, unit: unit, help: help, expected: "a whole number from 0 to \(UInt32.max)",
+            attribute: attribute,
+            read: { $0.policyAttributes[attribute] ?? policies[$0.policy]?().value(of: attribute) ?? "" },
+            write: { configuration, text in
+                guard let number = UInt32(text), text.first != "+" else { return false }
+                configuration.policyAttributes[attribute] = String(number)
+                return true
+            })
+    }
+
+    private var memoryKeys: [ConfigurationKey] {
+        [
+            .number(
+                "maxKernelPages", 0...UInt64.max, unit: "frames", "frames that merging may fill; 0 for no limit",
+                attribute: "max_kernel_pages", \.merger.maxKernelPages),
+            .number(
+                "vmaBudgetPercent", 1...90, unit: "%",
+                "the share of vm.max_map_count that a process may use before merging makes no more map entries",
+                attribute: "vma_budget_percent", \.vmaBudgetPercent),
+            .number(
+                "rowLength", 1...512, unit: "frames",
+                "identical frames for a content that one process needs often; 1 for a single frame always",
+                attribute: "row_length", \.merger.rowLength),
+            .flag(
+                "useZeroPages", "whether pages of zeros are given back instead of merged", attribute: "use_zero_pages",
+                \.merger.usesZeroPages),
+            ConfigurationKey(
+                name: "rewrittenPages", unit: "",
+                help: "whether pages written since they were merged merge again, while no pinned I/O shows",
+                expected: ConfigurationKey.oneOf(RewrittenPages.allCases.map(\.rawValue)),
+                read: { $0.rewrittenPages.rawValue },
+                write: { configuration, text in
+                    guard let choice = RewrittenPages(rawValue: text) else { return false }
+                    configuration.rewrittenPages = choice
+                    return true
+                }),
+        ]
+    }
+
+    private var daemonKeys: [ConfigurationKey] {
+        [
+            .text(
+                "clientGroup", expected: "the name of a group, or nothing",
+                "the group whose members a daemon that root runs serves; nothing for root alone", \.clientGroup),
+            .text(
+                "salt", expected: "one line of text", "programs with different salts never share; nothing for none",
+                \.salt),
+            .number("nice", -20...19, "the daemon's scheduling priority, as in nice(1)", \.nice),
+            .flag("schedIdle", "whether the daemon runs only when nothing else wants the CPU", \.schedIdle),
+            .number(
+                "lingerSeconds", 0...86400, unit: "s",
+                "how long merged contents are kept when their last program has left",
+                \.lingerSeconds),
+        ]
+    }
+
+    /// The attributes of each policy that no other key stands for, under the policy's name.
+    private var pluginKeys: [ConfigurationKey] {
+        let covered = Set(policyKeys.compactMap(\.attribute))
+        return policies.sorted { $0.key < $1.key }.flatMap { policy, make in
+            make().attributes.filter { !covered.contains($0) }.map { attribute in
+                let defaultValue = make().value(of: attribute) ?? ""
+                return ConfigurationKey(
+                    name: "\(policy).\(Self.camelCase(attribute))", unit: "",
+                    help: "attribute \(attribute) of policy \(policy)", expected: "what policy \(policy) takes",
+                    attribute: attribute,
+                    read: { $0.pluginAttributes[policy]?[attribute] ?? defaultValue },
+                    write: { configuration, text in
+                        var policy = make()
+                        guard (try? policy.set(attribute, to: text)) != nil else { return false }
+                        configuration.pluginAttributes[policy.name, default: [:]][attribute] = text
+                        return true
+                    })
+            }
+        }
+    }
+
+    /// `target_scan_time` as `targetScanTime`.
+    private static func camelCase(_ attribute: String) -> String {
+        let words = attribute.split(separator: "_")
+        return words.enumerated().map { $0 == 0 ? String($1) : $1.prefix(1).uppercased() + $1.dropFirst() }.joined()
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        var text = text
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+}

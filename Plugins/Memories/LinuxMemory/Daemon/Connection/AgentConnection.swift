@@ -1,0 +1,136 @@
+import CLinuxMemory
+package import PageMemory
+package import Wire
+
+/// The connection of one client: what its agent says, checked, and what it is asked.
+///
+/// Nothing that comes from the agent is believed before it was checked: sender, kind, length and every count.
+/// Whatever is wrong, late or missing ends the connection, and with it nothing else: the client runs on with what is
+/// merged.
+///
+/// Confined to the thread of its domain.
+package final class AgentConnection {
+    /// Who the client is.
+    package let identity: ClientIdentity
+    /// The address space that its areas belong to.
+    package let space: AddressSpaceID
+    /// What its agent said first.
+    package let hello: WireHello
+    /// The socket, to be polled; -1 when the connection is dead.
+    package private(set) var descriptor: Int32
+    /// What went wrong, in one line; `nil` while nothing did. Set, it ends the connection.
+    package internal(set) var failure: String? {
+        didSet { if failure != nil { close() } }
+    }
+    /// Whether it has ended, by a failure or because the client left.
+    package private(set) var isDead = false
+    /// The areas of the domain, by the agent's own numbers: those between ``DaemonMemory/add(_:on:wire:pageCount:)``
+    /// and ``DaemonMemory/remove(_:)``.
+    package internal(set) var areas: [UInt32: AreaID] = [:]
+    /// How long an answer may take, in nanoseconds.
+    package var patience: UInt64 = 1_000_000_000
+    /// The same for requests that change memory.
+    package var longPatience: UInt64 = 10_000_000_000
+
+    let room: MessageRoom
+    var upload: UploadBuffer?
+    /// The store that the client may map frames of.
+    var store: SegmentStore?
+    /// Its place among the connections of the memory.
+    var slot: Int?
+    /// Segments that the client has, a bit each.
+    private var segments: [UInt64] = []
+    var events: [ConnectionEvent] = []
+    /// Areas in `events`.
+    var eventAreas = 0
+    /// The agent's numbers of areas that it has added and not removed.
+    var announced: Set<UInt32> = []
+    var sequence: UInt64 = 0
+    var awaited: Awaited?
+    /// Requests sent.
+    var requests: UInt64 = 0
+
+    /// A request that was sent and not answered yet.
+    struct Awaited {
+        var kind: WireKind
+        var sequence: UInt64
+        var sent: UInt64
+        var patience: UInt64
+    }
+
+    /// Takes over a connected socket whose hello was received.
+    ///
+    /// - Parameters:
+    ///   - descriptor: The socket; it belongs to the connection from now on.
+    ///   - identity: The sender of the hello; its pidfd belongs to the connection too.
+    ///   - space: The address space that its areas belong to.
+    ///   - hello: What the agent said.
+    ///   - room: Memory for messages; connections of one thread may share it.
+    package init(
+        descriptor: Int32, identity: ClientIdentity, space: AddressSpaceID, hello: WireHello,
+        room: MessageRoom = MessageRoom()
+    ) {
+        self.descriptor = descriptor
+        self.identity = identity
+        self.space = space
+        self.hello = hello
+        self.room = room
+        _ = lm_socket_option(descriptor, Int32(LM_SO_PASSCRED), 1)
+    }
+
+    deinit {
+        close()
+        if identity.pidfd >= 0 { _ = lm_close(identity.pidfd) }
+    }
+
+    /// Ends the connection; the client runs on with what is merged. Nothing happens when it has ended already.
+    package func close() {
+        isDead = true
+        awaited = nil
+        upload = nil
+        guard descriptor >= 0 else { return }
+        _ = lm_close(descriptor)
+        descriptor = -1
+    }
+
+    /// Ends the connection for something that the client did or did not do.
+    func fail(_ text: String) {
+        guard !isDead else { return }
+        failure = text
+    }
+
+    /// What the agent has said unasked since this was last asked, in its order.
+    package func takeEvents() -> [ConnectionEvent] {
+        defer {
+            events = []
+            eventAreas = 0
+        }
+        return events
+    }
+
+    func has(segment number: UInt32) -> Bool {
+        let word = Int(number >> 6)
+        return word < segments.count && segments[word] >> UInt64(number & 63) & 1 != 0
+    }
+
+    /// Passes a segment on, unless the client has it; `false` when that cannot be.
+    func send(segment number: UInt32) -> Bool {
+        if has(segment: number) { return true }
+        guard !isDead, let shared = store?.descriptor(ofSegment: number) else { return false }
+        begin(.segment)
+        append(WireSegment(number: number))
+        guard transmit([shared]) else { return false }
+        while segments.count <= Int(number >> 6) { segments.append(0) }
+        segments[Int(number >> 6)] |= 1 << UInt64(number & 63)
+        return true
+    }
+
+    /// Tells the client to let a segment go, if it has it.
+    func drop(segment number: UInt32) {
+        guard !isDead, has(segment: number) else { return }
+        segments[Int(number >> 6)] &= ~(1 << UInt64(number & 63))
+        begin(.dropSegment)
+        append(WireSegment(number: number))
+        _ = transmit()
+    }
+}

@@ -1,0 +1,22 @@
+/// Who a client is, by the kernel's word.
+package struct ClientIdentity: Sendable, Hashable {
+    /// The number of the process.
+    package var pid: Int32
+    /// Its user.
+    package var user: UInt32
+    /// Its group.
+    package var group: UInt32
+    /// A descriptor of the process, or -1; it belongs to the ``AgentConnection`` that got the identity.
+    package var pidfd: Int32
+    /// The name of its program, as the kernel keeps it (at most 15 bytes).
+    package var command: String
+
+    /// Describes a client.
+    package init(pid: Int32, user: UInt32, group: UInt32, pidfd: Int32, command: String) {
+        self.pid = pid
+        self.user = user
+        self.group = group
+        self.pidfd = pidfd
+        self.command = command
+    }
+}

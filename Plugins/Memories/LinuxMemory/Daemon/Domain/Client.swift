@@ -1,0 +1,40 @@
+import PageMemory
+import Wire
+
+/// One process of a domain.
+final class Client {
+    let connection: AgentConnection
+    /// The merger's areas by the agent's numbers.
+    var areas: [UInt32: ClientArea] = [:]
+    /// Areas that lie where others of the process still leave.
+    var waiting: [WireArea] = []
+    /// Pages of ``areas``, holes included.
+    var pages: UInt64 = 0
+    /// Whether the process has ended.
+    var hasEnded = false
+    /// Why pages were left alone lately.
+    var reasons: Set<SiteOutcome> = []
+    /// What its agent last said of itself, and when it was asked.
+    var statistics: AgentStatistics?
+    var asked: UInt64?
+
+    init(_ connection: AgentConnection) { self.connection = connection }
+
+    var identity: ClientIdentity { connection.identity }
+
+    /// For the log.
+    var name: String { "process \(identity.pid) (\(identity.command)) of user \(identity.user)" }
+
+    /// Pages that a client may announce, holes included: 8 TiB of 4 KiB pages.
+    static let mostPages: UInt64 = 1 << 31
+    /// Areas that may wait.
+    static let mostWaiting = 1024
+    /// No address space reaches beyond this page.
+    static let endOfSpace: UInt64 = 1 << 52
+}
+
+/// An area of a client.
+struct ClientArea {
+    var id: AreaID
+    var pageCount: UInt32
+}

@@ -1,0 +1,193 @@
+import CLinuxMemory
+import Merger
+import PageChecksum
+import PageMemory
+import PageTree
+import Wire
+
+/// The merger of a domain, its memory and its clients; lives on the domain's thread.
+final class DomainEngine {
+    /// What a domain does next.
+    enum Turn {
+        /// More turns.
+        case working
+        /// No client has been there for long: it may end.
+        case idle
+    }
+
+    let gate: LogGate
+    var memory: WatchedMemory
+    var merger: Merger
+    var settings: WireSettings
+    var lingerNanoseconds: UInt64
+
+    var clients: [Client] = []
+    /// Areas that the merger was told to let go and that the memory still knows.
+    var leaving: [AreaID] = []
+    var nextArea: UInt32 = 0
+    var nextSpace: UInt32 = 0
+    /// Who waits for `run` 2, and gets the number of pages that stay merged.
+    var unmergeWaiters: [Reply<SetAnswer>] = []
+    /// Room for received messages, shared by all connections.
+    let room = MessageRoom()
+    /// Full scans as the daemon counts them.
+    let scans: ScanMark
+    /// Called whenever a client has left.
+    let clientLeft: () -> Void
+    /// CPU time of the agents of clients that have left, as last heard.
+    var cpuOfAgentsBefore: UInt64 = 0
+
+    /// Until when the merger sleeps, by the monotonic clock; `nil` for ever.
+    private var sleepEnd: UInt64? = 0
+    private var lastPoll: UInt64 = 0
+    private var lastMaintenance: UInt64 = 0
+    /// Since when there has been no client.
+    var emptySince: UInt64?
+    private var polls: [lm_poll_entry] = []
+    private var steps: UInt32 = 0
+
+    /// Clients are looked after at least this often while the merger works.
+    private static let pollInterval: UInt64 = 2_000_000
+    /// A new area cuts a sleep down to this.
+    private static let longestSleepWithNews: UInt64 = 100_000_000
+    private static let maintenanceInterval: UInt64 = 1_000_000_000
+
+    init(
+        parts: DaemonParts, pageSize: Int, settings: WireSettings, lingerSeconds: Int, scans: ScanMark,
+        gate: LogGate, clientLeft: @escaping () -> Void
+    ) {
+        let trustsDigests = parts.checksum.bits >= 128 && parts.stableTree.isKeyed && parts.unstableTree.isKeyed
+        memory = WatchedMemory(
+            DaemonMemory(checksum: parts.checksum, trustsDigests: trustsDigests, pageSize: pageSize))
+        merger = Merger(
+            configuration: parts.configuration, checksum: parts.checksum, stableTree: parts.stableTree,
+            unstableTree: parts.unstableTree, policy: parts.policy, pageSize: pageSize,
+            tracksChanges: memory.tracksChanges)
+        self.settings = settings
+        lingerNanoseconds = Self.nanoseconds(lingerSeconds)
+        self.scans = scans
+        self.gate = gate
+        self.clientLeft = clientLeft
+        emptySince = lm_monotonic_nanoseconds()
+    }
+
+    static func nanoseconds(_ seconds: Int) -> UInt64 { UInt64(min(max(0, seconds), 1 << 30)) * 1_000_000_000 }
+
+    /// Whether the merger did anything that a new one would have to do again.
+    private var hasMerged: Bool { merger.counters.pagesMerged > 0 }
+
+    /// One turn: hears clients, then lets the merger do one step, or sleeps.
+    func turn(wakeUp: WakeDescriptor) -> Turn {
+        let now = lm_monotonic_nanoseconds()
+        let mustWork = isAwake(at: now) || merger.hasUnfinishedBusiness
+        if !mustWork || now &- lastPoll >= Self.pollInterval {
+            if listen(until: mustWork ? now : nextWakeUp(after: now), from: now, wakeUp) { return .working }
+        }
+        if clients.isEmpty, !mustWork, let end = lingerEnd, lm_monotonic_nanoseconds() >= end { return .idle }
+        if mustWork { work(isAwake: isAwake(at: now)) }
+        return .working
+    }
+
+    private func isAwake(at now: UInt64) -> Bool { sleepEnd.map { now >= $0 } ?? false }
+
+    /// The merger has something to do.
+    func wake() { sleepEnd = 0 }
+
+    /// The merger has something to do soon.
+    func wakeSoon() {
+        guard let end = sleepEnd else { return wake() }
+        sleepEnd = min(end, lm_monotonic_nanoseconds() + Self.longestSleepWithNews)
+    }
+
+    private var lingerEnd: UInt64? {
+        guard clients.isEmpty, let emptySince else { return nil }
+        return hasMerged ? emptySince + lingerNanoseconds : emptySince
+    }
+
+    /// When there is something to do without anybody's word.
+    private func nextWakeUp(after now: UInt64) -> UInt64? {
+        var times: [UInt64] = []
+        if let sleepEnd { times.append(sleepEnd) }
+        if let lingerEnd { times.append(lingerEnd) }
+        if memory.base.needsMaintenance, !clients.isEmpty { times.append(lastMaintenance + 5_000_000_000) }
+        return times.min()
+    }
+
+    /// Hears clients until a time (`nil`: for ever). True when somebody said something, so that jobs are looked at
+    /// first.
+    private func listen(until end: UInt64?, from now: UInt64, _ wakeUp: WakeDescriptor) -> Bool {
+        defer { lastPoll = lm_monotonic_nanoseconds() }
+        maintain(now)
+        // What came in while requests were answered is not in the sockets any more.
+        if takeNews() { return true }
+        polls.removeAll(keepingCapacity: true)
+        polls.append(lm_poll_entry(descriptor: wakeUp.descriptor, events: Int16(LM_POLL_IN), found: 0))
+        for client in clients {
+            let connection = client.connection
+            polls.append(lm_poll_entry(descriptor: connection.descriptor, events: Int16(LM_POLL_IN), found: 0))
+            polls.append(lm_poll_entry(descriptor: client.identity.pidfd, events: Int16(LM_POLL_IN), found: 0))
+        }
+        let time = end.map { Int64(clamping: $0 - min($0, now)) } ?? -1
+        // SAFETY: as many entries as the array has.
+        let found = unsafe polls.withUnsafeMutableBufferPointer {
+            unsafe lm_poll($0.baseAddress, $0.count, time)
+        }
+        guard found > 0 else { return false }
+        if polls[0].found != 0 { wakeUp.clear() }
+        for (place, client) in clients.enumerated() {
+            if polls[2 * place + 1].found != 0 { client.connection.receivePending() }
+            if polls[2 * place + 2].found != 0 { client.hasEnded = true }
+        }
+        return takeNews() || polls[0].found != 0
+    }
+
+    private func maintain(_ now: UInt64) {
+        guard now &- lastMaintenance >= Self.maintenanceInterval, memory.base.needsMaintenance else { return }
+        lastMaintenance = now
+        memory.base.maintain(nanoseconds: now)
+    }
+
+    /// One step of the merger.
+    ///
+    /// - Parameter isAwake: Whether it scans; else it only finishes what is left over, and sleeps on.
+    private func work(isAwake: Bool) {
+        let time = DriverTime(nanoseconds: lm_monotonic_nanoseconds(), cpuNanoseconds: lm_thread_cpu_nanoseconds())
+        switch merger.advance(on: &memory, time: time) {
+        case nil: if isAwake { sleepEnd = 0 }
+        case .wait: sleepEnd = nil
+        case .sleep(let milliseconds):
+            sleepEnd = lm_monotonic_nanoseconds() + UInt64(milliseconds) * 1_000_000
+        }
+        steps &+= 1
+        if sleepEnd != 0, isAwake { publishScans() }
+        if steps % 1024 == 0 || sleepEnd != 0 { checkSize() }
+        letGo()
+        answerUnmergeWaiters()
+    }
+
+    /// Lets others know how often everything was scanned.
+    func publishScans() { scans.count = merger.counters.fullScans }
+
+    /// Areas that the merger has let go leave the memory too, and areas in their place come in.
+    func letGo() {
+        guard !leaving.isEmpty else { return }
+        leaving.removeAll { area in
+            guard !merger.contains(area) else { return false }
+            memory.base.remove(area)
+            _ = memory.takeReasons(of: area)
+            return true
+        }
+        for client in clients where !client.waiting.isEmpty { addWaiting(of: client) }
+    }
+
+    /// The last thing before the thread ends: clients go on with what is merged.
+    func finish() {
+        for waiter in unmergeWaiters { waiter.answer(nil) }
+        unmergeWaiters.removeAll()
+        for client in clients {
+            client.connection.close()
+            clientLeft()
+        }
+        clients.removeAll()
+    }
+}

@@ -1,0 +1,98 @@
+package import PageMemory
+import Wire
+
+extension DaemonMemory: PageObserver {
+    /// Agents report changes only.
+    package var tracksChanges: Bool { true }
+
+    /// ESRCH.
+    private static var noSuchArea: UInt32 { 3 }
+
+    /// Reports pages that changed or vanished (see ``PageObserver``). An area whose client is gone is unknown.
+    package func observe(
+        _ area: AreaID, pages: Range<UInt32>, into runs: inout [ObservedRun]
+    ) throws(PageMemoryError) {
+        runs.removeAll(keepingCapacity: true)
+        cache.clear()
+        guard let record = record(of: area), let connection = connection(record.slot) else {
+            throw .noSuchArea(area)
+        }
+        let range = pages.clamped(to: 0..<record.pageCount)
+        var next = range.lowerBound
+        // An agent that goes on by a page at a time is not followed to the end.
+        var requests = 16 + range.count / 512
+        while next < range.upperBound, requests > 0 {
+            requests -= 1
+            let rest = next..<range.upperBound
+            guard let answer = observe(rest, of: record.wire, on: connection, into: &runs) else {
+                runs.removeAll(keepingCapacity: true)
+                throw .noSuchArea(area)
+            }
+            counted.agentSystemCalls &+= answer.systemCalls
+            next += answer.pagesDone
+            guard answer.error != 0 else { continue }
+            // What was reported so far counts as observed and must be looked at; the rest is looked at next time.
+            guard runs.isEmpty else { return }
+            if answer.error == DaemonMemory.noSuchArea { throw .noSuchArea(area) }
+            throw .system(call: "PAGEMAP_SCAN", code: Int32(truncatingIfNeeded: answer.error))
+        }
+    }
+
+    /// One request; `nil` when the connection is dead.
+    private func observe(
+        _ range: Range<UInt32>, of area: UInt32, on connection: AgentConnection, into runs: inout [ObservedRun]
+    ) -> WireObserved? {
+        connection.beginRequest(.observe)
+        connection.append(
+            WireRange(
+                area: area, start: range.lowerBound, count: UInt32(range.count), capacity: UInt32(WireLimit.runs)))
+        guard connection.post(.observe),
+            let answer = connection.collect(WireObserved.self, entries: 0...WireLimit.runs, of: WireRun.self)
+        else { return nil }
+        guard answer.body.pagesDone <= UInt32(range.count), answer.body.pagesDone > 0 || answer.body.error != 0 else {
+            connection.fail("observed \(answer.body.pagesDone) of \(range.count) pages")
+            return nil
+        }
+        let end = range.lowerBound + answer.body.pagesDone
+        var next = range.lowerBound
+        for _ in 0..<answer.entries {
+            guard let run = connection.takeEntry(WireRun.self), let state = run.state, run.count >= 1,
+                run.start >= next,
+                run.start < end, run.count <= end - run.start
+            else {
+                connection.fail("reported pages out of order or out of range")
+                return nil
+            }
+            next = run.start + run.count
+            append(ObservedRun(start: run.start, count: run.count, state: ObservedRun.State(state)), to: &runs)
+        }
+        return answer.body
+    }
+
+    private func append(_ run: ObservedRun, to runs: inout [ObservedRun]) {
+        if let last = runs.last, last.state == run.state, last.start + last.count == run.start {
+            runs[runs.count - 1].count += run.count
+        } else {
+            runs.append(run)
+        }
+    }
+
+    /// Lets the next observation report every page with content of its own as changed.
+    package func forgetObservations(of area: AreaID) {
+        guard let record = record(of: area), let connection = connection(record.slot) else { return }
+        connection.beginRequest(.forget)
+        connection.append(WireRange(area: record.wire))
+        if connection.post(.forget) { _ = connection.collectNothing() }
+    }
+}
+
+extension ObservedRun.State {
+    init(_ state: WireRun.State) {
+        self =
+            switch state {
+            case .changed: .changed
+            case .absent: .absent
+            case .discarded: .discarded
+            }
+    }
+}

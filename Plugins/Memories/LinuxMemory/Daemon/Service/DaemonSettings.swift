@@ -1,0 +1,62 @@
+public import Merger
+public import PageChecksum
+public import PageTree
+public import ScanPolicy
+
+/// The settings of a daemon that do not belong to its merger.
+public struct DaemonSettings: Sendable, Hashable {
+    /// Where it listens: a path of at most 107 bytes.
+    public var socketPath = "/run/samepage.sock"
+    /// The group whose members may be clients of a daemon that root runs; empty for root alone.
+    public var clientGroup = ""
+    /// The share of vm.max_map_count that a client may use before merging stops making map entries, in percent, 1 to 90
+    /// (attribute `vma_budget_percent`).
+    public var vmaBudgetPercent: UInt32 = 50
+    /// Whether pages that were merged and written since merge again while a client shows no sign of pinned I/O.
+    public var mergesRewritten = true
+    /// The salt of clients that have none of their own; clients whose salts differ never share. Empty for none.
+    public var salt = ""
+    /// The nice value of the merging threads, -20 to 19.
+    public var nice: Int32 = 5
+    /// Whether the merging threads run only when nothing else wants to (SCHED_IDLE).
+    public var schedIdle = false
+    /// Seconds for which a merge domain without clients is kept, not below 0.
+    public var lingerSeconds = 30
+
+    /// Takes the defaults.
+    public init() {}
+}
+
+/// The strategies that the merger of one domain is made of.
+public struct DaemonParts: Sendable {
+    /// The checksum of pages.
+    public var checksum: any PageChecksum
+    /// An empty index for merged contents.
+    public var stableTree: any PageTree
+    /// An empty index for pages without a twin.
+    public var unstableTree: any PageTree
+    /// How much to scan, and when.
+    public var policy: any ScanPolicy
+    /// The merger's own settings.
+    public var configuration: MergerConfiguration
+
+    /// Names the parts.
+    public init(
+        checksum: any PageChecksum, stableTree: any PageTree, unstableTree: any PageTree, policy: any ScanPolicy,
+        configuration: MergerConfiguration = MergerConfiguration()
+    ) {
+        self.checksum = checksum
+        self.stableTree = stableTree
+        self.unstableTree = unstableTree
+        self.policy = policy
+        self.configuration = configuration
+    }
+}
+
+/// Why a daemon cannot do something. Everything is as it was then, unless the message says otherwise.
+public struct DaemonError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// One line: what is wrong, and what to do.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}

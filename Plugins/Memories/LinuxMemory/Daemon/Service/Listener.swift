@@ -1,0 +1,143 @@
+import CLinuxMemory
+import Wire
+
+/// A process that has said who it is, on its way to its domain.
+struct Guest: Sendable {
+    /// The connection; now the taker's.
+    var descriptor: Int32
+    var identity: ClientIdentity
+    var key: DomainKey
+    var hello: WireHello
+    /// Whether it may be handed /dev/userfaultfd.
+    var mayHaveDevice: Bool
+}
+
+/// Accepts connections and hears who they are: one thread for the whole daemon, which sleeps while nobody connects.
+final class Listener: Sendable {
+    /// Nanoseconds for the first message.
+    static let patience: UInt64 = 2_000_000_000
+    /// Connections that have not said who they are, in all and of one user.
+    static let mostWaiting = 256
+    static let mostWaitingOfUser = 64
+
+    let socket: SocketFile
+    private let reception: Reception
+    private let gate: LogGate
+    private let wakeUp: WakeDescriptor
+    private let ended = Moment()
+    /// Gives a process that may be served to its domain; throws why it cannot be served now.
+    private let welcome: @Sendable (Guest) throws(Refusal) -> Void
+
+    init(
+        socket: SocketFile, reception: Reception, gate: LogGate,
+        welcome: @escaping @Sendable (Guest) throws(Refusal) -> Void
+    ) throws(DaemonError) {
+        self.socket = socket
+        self.reception = reception
+        self.gate = gate
+        self.welcome = welcome
+        wakeUp = WakeDescriptor()
+        guard wakeUp.descriptor >= 0 else { throw SocketFile.failure("no eventfd can be made", wakeUp.descriptor) }
+        guard BackgroundThread.start("samepage-listen", { [self] in loop() }) else {
+            throw DaemonError("the daemon's thread cannot be started: no memory or threads left")
+        }
+    }
+
+    /// Ends the thread; connections that have not said who they are close.
+    func stop() {
+        wakeUp.ring()
+        ended.wait()
+    }
+
+    private struct Waiting {
+        var descriptor: Int32
+        var user: Int32
+        var deadline: UInt64
+    }
+
+    private func loop() {
+        var waiting: [Waiting] = []
+        var polls: [lm_poll_entry] = []
+        // After a shortage of descriptors nobody is accepted for a second.
+        var closedUntil: UInt64 = 0
+        while true {
+            let now = lm_monotonic_nanoseconds()
+            let isOpen = now >= closedUntil && waiting.count < Self.mostWaiting
+            polls.removeAll(keepingCapacity: true)
+            polls.append(lm_poll_entry(descriptor: wakeUp.descriptor, events: Int16(LM_POLL_IN), found: 0))
+            polls.append(
+                lm_poll_entry(descriptor: isOpen ? socket.descriptor : -1, events: Int16(LM_POLL_IN), found: 0))
+            for one in waiting {
+                polls.append(lm_poll_entry(descriptor: one.descriptor, events: Int16(LM_POLL_IN), found: 0))
+            }
+            var deadline = waiting.map(\.deadline).min()
+            if now < closedUntil { deadline = min(deadline ?? closedUntil, closedUntil) }
+            let time = deadline.map { Int64($0 - min($0, now)) } ?? -1
+            // SAFETY: as many entries as the array has.
+            _ = unsafe polls.withUnsafeMutableBufferPointer { unsafe lm_poll($0.baseAddress, $0.count, time) }
+            if polls[0].found != 0 { break }
+            let found = Set(polls.dropFirst(2).filter { $0.found != 0 }.map(\.descriptor))
+            let after = lm_monotonic_nanoseconds()
+            waiting.removeAll { one in
+                if found.contains(one.descriptor) {
+                    receive(from: one.descriptor)
+                    return true
+                }
+                guard after >= one.deadline else { return false }
+                gate.warn("silent", "a process of user \(one.user) connected and did not say who it is: closed")
+                _ = lm_close(one.descriptor)
+                return true
+            }
+            if polls[1].found != 0, !accept(into: &waiting, at: after) { closedUntil = after + 1_000_000_000 }
+        }
+        for one in waiting { _ = lm_close(one.descriptor) }
+        ended.signal()
+    }
+
+    /// Accepts who waits; false when the system has no descriptor left.
+    private func accept(into waiting: inout [Waiting], at now: UInt64) -> Bool {
+        while waiting.count < Self.mostWaiting {
+            let descriptor = lm_accept(socket.descriptor)
+            switch -descriptor {
+            case ...0: break
+            case Int32(LM_EINTR), 103: continue  // ECONNABORTED
+            case Int32(LM_EAGAIN): return true
+            default:
+                let reason = SocketFile.errorText(-descriptor)
+                gate.warn("accept", "no connection can be accepted for now: \(reason)")
+                return false
+            }
+            _ = lm_socket_option(descriptor, Int32(LM_SO_PASSCRED), 1)
+            let user = lm_peer_credentials(descriptor).uid
+            guard waiting.count(where: { $0.user == user }) < Self.mostWaitingOfUser else {
+                gate.warn("crowd", "user \(user) opens too many connections at once: some are closed")
+                _ = lm_close(descriptor)
+                continue
+            }
+            waiting.append(Waiting(descriptor: descriptor, user: user, deadline: now + Self.patience))
+        }
+        return true
+    }
+
+    /// Hears who a process is, and passes it on or refuses it.
+    private func receive(from descriptor: Int32) {
+        do throws(Refusal) {
+            guard let guest = try reception.hear(descriptor) else {
+                _ = lm_close(descriptor)
+                return
+            }
+            do throws(Refusal) {
+                try welcome(guest)
+            } catch {
+                if guest.identity.pidfd >= 0 { _ = lm_close(guest.identity.pidfd) }
+                throw error
+            }
+        } catch {
+            let peer = lm_peer_credentials(descriptor)
+            gate.warn(
+                "refused \(peer.uid)", "process \(peer.pid) of user \(peer.uid) is not served: \(error.text)",
+                perMinute: 10)
+            Reception.refuse(descriptor, error.text)
+        }
+    }
+}

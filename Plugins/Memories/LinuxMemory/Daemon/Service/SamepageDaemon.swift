@@ -1,0 +1,179 @@
+import CLinuxMemory
+public import FrontEnd
+import Glibc
+public import Logging
+import Merger
+import Synchronization
+
+/// The daemon: merges memory of programs that connect to it, each merge domain on a thread of its own.
+///
+/// A domain is no wider than programs that may read one another's memory anyway: the same user and group, the same
+/// capabilities and namespaces, and the same salt. Domains share nothing.
+///
+/// As a ``FrontEnd/MergerControl`` it shows all domains together: counters are sums, `full_scans` is the smallest of
+/// all domains'. Attributes are set in all domains, and in those that come later.
+public final class SamepageDaemon: MergerControl, Sendable {
+    /// Bytes in a page.
+    public let pageSize: Int
+
+    let logger: Logger
+    let gate: LogGate
+    let state: Mutex<ServiceState>
+    let makeParts: @Sendable () throws -> DaemonParts
+    let ownUser: UInt32
+    private let access: SocketFile.Access
+
+    /// Programs that are served at a time, in all and of one user.
+    static let mostClients = 4096
+    static let mostClientsOfUser = 1024
+    /// Merge domains of one user: each salt makes one, and each has a thread.
+    static let mostDomainsOfUser = 64
+
+    /// Prepares a daemon; it does nothing before ``run()``.
+    ///
+    /// - Parameters:
+    ///   - settings: Its settings.
+    ///   - description: What its mergers are made of; the daemon fills in what it knows itself.
+    ///   - logger: Gets one line for everything that an administrator should know.
+    ///   - makeParts: Makes the strategies of a domain; called once now and once for each domain.
+    /// - Throws: ``DaemonError`` for a setting that cannot be; what `makeParts` throws.
+    public init(
+        settings: DaemonSettings, description: MergerDescription, logger: Logger,
+        makeParts: @escaping @Sendable () throws -> DaemonParts
+    ) throws {
+        pageSize = lm_page_size()
+        self.logger = logger
+        gate = LogGate(logger)
+        self.makeParts = makeParts
+        ownUser = geteuid()
+        try Self.check(settings)
+        access = try Self.access(for: settings, user: ownUser)
+        state = Mutex(
+            ServiceState(template: try makeParts(), settings: settings, description: description, pageSize: pageSize))
+    }
+
+    private static func check(_ settings: DaemonSettings) throws(DaemonError) {
+        guard 1...90 ~= settings.vmaBudgetPercent else {
+            throw DaemonError("vmaBudgetPercent is \(settings.vmaBudgetPercent): it takes 1 to 90")
+        }
+        guard -20...19 ~= settings.nice else { throw DaemonError("nice is \(settings.nice): it takes -20 to 19") }
+        guard settings.lingerSeconds >= 0 else { throw DaemonError("lingerSeconds is below 0") }
+    }
+
+    private static func access(for settings: DaemonSettings, user: UInt32) throws(DaemonError) -> SocketFile.Access {
+        guard !settings.clientGroup.isEmpty else { return SocketFile.Access() }
+        guard let group = GroupList.number(of: settings.clientGroup) else {
+            throw DaemonError(
+                "there is no group '\(settings.clientGroup)' (clientGroup): "
+                    + "make it with 'groupadd \(settings.clientGroup)' or name another")
+        }
+        return user == 0 ? SocketFile.Access(mode: 0o660, group: group) : SocketFile.Access()
+    }
+
+    /// Serves programs until the task is cancelled, and returns when everything is closed. The programs go on with what
+    /// is merged.
+    ///
+    /// - Throws: ``DaemonError`` when it cannot begin.
+    public func run() async throws {
+        let listener = try begin()
+        // Yields nothing; the loop ends when the task is cancelled.
+        let (stream, continuation) = AsyncStream.makeStream(of: Never.self)
+        for await _ in stream {}
+        _ = continuation
+        await withCheckedContinuation { done in
+            let end: @Sendable () -> Void = { [self] in
+                stop(listener)
+                done.resume()
+            }
+            // Waiting for threads is not for the threads that tasks share.
+            if !BackgroundThread.start("samepage-stop", end) { end() }
+        }
+    }
+
+    private func begin() throws(DaemonError) -> Listener {
+        let settings = try state.withLock { state throws(DaemonError) in
+            guard !state.isRunning else { throw DaemonError("the daemon runs already") }
+            state.isRunning = true
+            return state.settings
+        }
+        var isBegun = false
+        defer { if !isBegun { state.withLock { $0.isRunning = false } } }
+        Self.raiseDescriptorLimit()
+        let socket = try SocketFile(path: settings.socketPath, access: access)
+        let device = UserfaultDevice(user: ownUser)
+        let reception = Reception(
+            pageSize: pageSize, ownUser: ownUser, clientGroup: access.group, salt: saltNumber(settings.salt))
+        state.withLock { state in
+            state.isStopping = false
+            state.started = lm_monotonic_nanoseconds()
+            state.device = device
+        }
+        do throws(DaemonError) {
+            let listener = try Listener(socket: socket, reception: reception, gate: gate) {
+                [self] guest throws(Refusal) in try welcome(guest)
+            }
+            isBegun = true
+            report(settings, device)
+            return listener
+        } catch {
+            socket.remove()
+            device.close()
+            throw error
+        }
+    }
+
+    private func report(_ settings: DaemonSettings, _ device: UserfaultDevice) {
+        let group = access.group == nil ? "" : " and group \(settings.clientGroup)"
+        logger.info("serving user \(ownUser)\(group) at \(settings.socketPath)")
+        if let limitation = device.limitation { logger.warning("nothing can be merged: \(limitation)") }
+        if ownUser != 0, !settings.clientGroup.isEmpty {
+            logger.warning("clientGroup is for a daemon that root runs: this one serves user \(ownUser) only")
+        }
+        if device.descriptor == nil, device.limitation == nil, ownUser == 0 {
+            logger.notice("/dev/userfaultfd cannot be opened here: only programs that may use userfaultfd merge")
+        }
+    }
+
+    private func stop(_ listener: Listener) {
+        state.withLock { $0.isStopping = true }
+        listener.stop()
+        let domains = state.withLock { $0.domains }
+        for domain in domains { domain.stop() }
+        for domain in domains { domain.awaitEnd() }
+        listener.socket.remove()
+        state.withLock { state in
+            state.domains.removeAll()
+            state.clients.removeAll()
+            state.device?.close()
+            state.device = nil
+            state.isRunning = false
+        }
+        logger.info("stopped; programs keep what is merged")
+    }
+
+    /// Every client takes a few descriptors.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        // SAFETY: a local structure.
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}
+
+/// Groups of the system.
+private enum GroupList {
+    /// The number of a group; `nil` if there is none of that name.
+    static func number(of name: String) -> UInt32? {
+        var entry = unsafe group()
+        var found: UnsafeMutablePointer<group>?
+        var text = [CChar](repeating: 0, count: 1 << 16)
+        // SAFETY: a string terminated by zero, local structures, and as many bytes as the array has.
+        let result = unsafe name.withCString { name in
+            unsafe text.withUnsafeMutableBufferPointer { text in
+                unsafe getgrnam_r(name, &entry, text.baseAddress!, text.count, &found)
+            }
+        }
+        return unsafe result == 0 && found != nil ? entry.gr_gid : nil
+    }
+}

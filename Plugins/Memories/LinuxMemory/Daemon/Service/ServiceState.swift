@@ -1,0 +1,106 @@
+import CLinuxMemory
+import FrontEnd
+import Merger
+import ScanPolicy
+import Wire
+
+/// Whose domains somebody sees.
+enum Viewer: Hashable, Sendable {
+    case everyone
+    case user(UInt32)
+
+    func sees(_ user: UInt32) -> Bool {
+        switch self {
+        case .everyone: true
+        case .user(let own): own == user
+        }
+    }
+}
+
+/// An attribute that was set.
+struct AttributeChange: Hashable, Sendable {
+    var name: String
+    var value: String
+}
+
+/// What ended domains of a user have counted.
+struct PastTally: Sendable {
+    var counters = Counters()
+    var cpuNanoseconds: UInt64 = 0
+
+    mutating func add(_ report: DomainReport) {
+        counters.addPast(report.counters)
+        cpuNanoseconds &+= report.cpuNanoseconds
+    }
+}
+
+/// What the daemon's threads share.
+struct ServiceState: ~Copyable {
+    /// A merger without areas: knows the attributes, and refuses what all would refuse.
+    var template: Merger
+    /// Attributes of the policy; their values may differ from domain to domain.
+    let policyAttributes: [String]
+    /// What was set, in the order in which it was set last, for domains that come later.
+    var changes: [AttributeChange] = []
+    /// As they are now.
+    var settings: DaemonSettings
+    /// As they were last told: what was not told anew keeps a value that was set otherwise.
+    var toldSettings: DaemonSettings
+    let description: MergerDescription
+
+    /// In the order in which they began.
+    var domains: [Domain] = []
+    /// Clients by user.
+    var clients: [UInt32: Int] = [:]
+    var past: [UInt32: PastTally] = [:]
+    /// `full_scans` while there is no domain.
+    private var keptFullScans: UInt64 = 0
+
+    var device: UserfaultDevice?
+    var started: UInt64?
+    var isRunning = false
+    var isStopping = false
+
+    init(template parts: DaemonParts, settings: DaemonSettings, description: MergerDescription, pageSize: Int) {
+        template = Merger(
+            configuration: parts.configuration, checksum: parts.checksum, stableTree: parts.stableTree,
+            unstableTree: parts.unstableTree, policy: parts.policy, pageSize: pageSize, tracksChanges: true)
+        policyAttributes = parts.policy.attributes
+        self.settings = settings
+        toldSettings = settings
+        self.description = description
+    }
+
+    mutating func clientLeft(of user: UInt32) {
+        guard let count = clients[user] else { return }
+        clients[user] = count > 1 ? count - 1 : nil
+    }
+
+    /// How often everything that somebody sees has been scanned.
+    func fullScans(of viewer: Viewer) -> UInt64 {
+        domains.lazy.filter { viewer.sees($0.key.user) }.map(\.scans.total).min()
+            ?? (viewer == .everyone ? keptFullScans : 0)
+    }
+
+    /// A domain is about to end.
+    mutating func keepFullScans() { keptFullScans = fullScans(of: .everyone) }
+
+    /// Counting of full scans begins anew.
+    mutating func forgetFullScans() { keptFullScans = 0 }
+
+    /// Remembers what was set.
+    mutating func remember(_ change: AttributeChange) {
+        changes.removeAll { $0.name == change.name }
+        changes.append(change)
+    }
+}
+
+extension DaemonSettings {
+    /// What agents are told.
+    var wire: WireSettings {
+        var wire = WireSettings()
+        wire.vmaBudgetPercent = vmaBudgetPercent
+        wire.flags = mergesRewritten ? WireSettings.mergeRewritten : 0
+        return wire
+    }
+}

@@ -1,0 +1,88 @@
+#ifndef SAMEPAGE_LM_PROGRAM_CALLS_H
+#define SAMEPAGE_LM_PROGRAM_CALLS_H
+
+#include "LMSystemCall.h"
+#include <sys/shm.h>
+
+enum {
+    LM_MADV_WIPEONFORK = 18,
+    LM_MADV_KEEPONFORK = 19,
+    LM_MADV_DONTNEED_LOCKED = 24,
+    LM_MADV_REMOVE = 9,
+    LM_MADV_WILLNEED = 3,
+    LM_MADV_COLD = 20,
+    LM_MADV_COLLAPSE = 25,
+    LM_MADV_GUARD_INSTALL = 102,
+    LM_MADV_GUARD_REMOVE = 103,
+};
+
+enum {
+    LM_MAP_TYPE = 0x0F,
+    LM_MAP_GROWSDOWN = 0x0100,
+    LM_MAP_LOCKED = 0x2000,
+    LM_MAP_STACK = 0x20000,
+    LM_MAP_HUGETLB = 0x40000,
+    LM_PROT_EXEC = 4,
+};
+
+enum {
+    LM_SHM_REMAP = 040000,
+    LM_MCL_CURRENT = 1,
+    LM_MCL_FUTURE = 2,
+    LM_PR_SET_MEMORY_MERGE = 67,
+    LM_PR_GET_MEMORY_MERGE = 68,
+    LM_CLONE_VM = 0x100,
+};
+
+enum { LM_ETIMEDOUT = 110 };
+
+/// Whether something is at a path.
+static inline int lm_exists(const char *path) {
+    return lm_system_call(SYS_faccessat, -100, (long)path, 0, 0, 0, 0) == 0;
+}
+
+/// msync(MS_ASYNC): changes nothing, and answers ENOMEM if a part of the range is not mapped.
+static inline int lm_test_mapped(uintptr_t address, size_t size) {
+    return (int)lm_system_call(SYS_msync, (long)address, (long)size, 1, 0, 0, 0);
+}
+
+/// The kind of NUMA policy of the mapping at an address (0: none of its own), or minus the error number.
+static inline int lm_memory_policy(uintptr_t address) {
+    int mode = 0;
+    long result = lm_system_call(SYS_get_mempolicy, (long)&mode, 0, 0, (long)address, 2, 0);
+    return result < 0 ? (int)result : mode;
+}
+
+/// Bytes of a System V segment, or minus the error number.
+static inline long lm_shm_size(int segment) {
+    struct shmid_ds status;
+    long result = lm_system_call(SYS_shmctl, segment, 2, (long)&status, 0, 0, 0);
+    return result < 0 ? result : (long)status.shm_segsz;
+}
+
+/// The numbers of calls that a program may make by syscall().
+enum {
+    LM_SYS_MMAP = SYS_mmap,
+    LM_SYS_MUNMAP = SYS_munmap,
+    LM_SYS_MREMAP = SYS_mremap,
+    LM_SYS_MADVISE = SYS_madvise,
+    LM_SYS_PROCESS_MADVISE = 440,
+    LM_SYS_MPROTECT = SYS_mprotect,
+    LM_SYS_PKEY_MPROTECT = SYS_pkey_mprotect,
+    LM_SYS_MLOCK = SYS_mlock,
+    LM_SYS_MLOCK2 = SYS_mlock2,
+    LM_SYS_MLOCKALL = SYS_mlockall,
+    LM_SYS_MUNLOCK = SYS_munlock,
+    LM_SYS_MUNLOCKALL = SYS_munlockall,
+    LM_SYS_SHMAT = SYS_shmat,
+    LM_SYS_PRCTL = SYS_prctl,
+    LM_SYS_CLONE = SYS_clone,
+    LM_SYS_CLONE3 = 435,
+#ifdef SYS_fork
+    LM_SYS_FORK = SYS_fork,
+#else
+    LM_SYS_FORK = -1,
+#endif
+};
+
+#endif

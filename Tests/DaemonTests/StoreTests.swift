@@ -1,0 +1,156 @@
+import CLinuxMemory
+import Daemon
+import Glibc
+import PageMemory
+import Testing
+import Wire
+
+/// What a holder of a segment can and cannot do, and when the kernel says that nobody holds it any more.
+@Suite("Segments of frames")
+struct StoreTests {
+    private static let size = Int(WireLimit.framesOfSegment) * pageSize
+
+    /// A store with one segment, in which one row has a content.
+    private func makeStore(_ count: UInt32 = 1) throws -> (store: SegmentStore, row: FrameRow) {
+        let store = SegmentStore(pageSize: pageSize)
+        return (store, try #require(Self.add(count, to: store)))
+    }
+
+    /// A row of frames full of sevens.
+    static func add(_ count: UInt32, to store: SegmentStore) -> FrameRow? {
+        var rows: [FrameRow?] = []
+        let sevens = [UInt8](repeating: 7, count: pageSize)
+        // SAFETY: the array outlives the call.
+        unsafe sevens.withUnsafeBytes {
+            store.add([unsafe RowContent($0.baseAddress!, count: count)], into: &rows)
+        }
+        return rows[0]
+    }
+
+    @Test("no descriptor can write a segment, cut it, grow it or punch holes into it, not even one opened by root")
+    func sealed() throws {
+        let (store, _) = try makeStore()
+        let shared = try #require(store.descriptor(ofSegment: 0))
+        fchmod(shared, 0o600)
+        let writable = unsafe open("/proc/self/fd/\(shared)", O_RDWR)
+        defer { close(writable) }
+        for descriptor in [shared, writable] where descriptor >= 0 {
+            #expect(unsafe lm_pwrite(descriptor, "x", 1, 0) < 0)
+            #expect(lm_fallocate(descriptor, Int32(LM_FALLOC_PUNCH_HOLE | LM_FALLOC_KEEP_SIZE), 0, 4096) < 0)
+            #expect(lm_ftruncate(descriptor, 4096) < 0)
+            #expect(lm_ftruncate(descriptor, Int64(2 * Self.size)) < 0)
+            #expect(lm_add_seals(descriptor, Int32(LM_SEAL_WRITE)) < 0)
+            let mapped = unsafe mmap(nil, pageSize, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+            #expect(unsafe mapped == MAP_FAILED)
+            let readable = unsafe mmap(nil, pageSize, PROT_READ, MAP_SHARED, descriptor, 0)!
+            #expect(unsafe mprotect(readable, pageSize, PROT_READ | PROT_WRITE) < 0)
+            #expect(unsafe madvise(readable, pageSize, MADV_REMOVE) < 0)
+            unsafe munmap(readable, pageSize)
+        }
+        let frame = unsafe try #require(store.bytes(of: Frame(rawValue: 0)))
+        #expect(unsafe frame.load(as: UInt8.self) == 7)
+    }
+
+    @Test("others than the daemon's user and root cannot open it")
+    func mode() throws {
+        let (store, _) = try makeStore()
+        var status = stat()
+        unsafe fstat(try #require(store.descriptor(ofSegment: 0)), &status)
+        #expect(status.st_mode & 0o777 == 0o400)
+    }
+
+    @Test("a private mapping shows the frame, and writes to it stay its own")
+    func privateMapping() throws {
+        let (store, row) = try makeStore(5)
+        let shared = try #require(store.descriptor(ofSegment: 0))
+        let mapped = unsafe mmap(nil, 5 * pageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE, shared, 0)!
+        defer { unsafe munmap(mapped, 5 * pageSize) }
+        for page in 0..<5 { #expect(unsafe mapped.load(fromByteOffset: page * pageSize, as: UInt8.self) == 7) }
+        unsafe mapped.storeBytes(of: 9, as: UInt8.self)
+        #expect(unsafe store.bytes(of: row.first)!.load(as: UInt8.self) == 7)
+    }
+
+    @Test("a row of any length holds the content of its first frame", arguments: [1, 2, 3, 16, 63, 64] as [UInt32])
+    func rows(length: UInt32) throws {
+        let (store, row) = try makeStore(length)
+        for offset in 0..<length {
+            let frame = unsafe try #require(store.bytes(of: Frame(rawValue: row.first.rawValue + offset)))
+            #expect(unsafe memcmp(frame, store.bytes(of: row.first)!, pageSize) == 0)
+        }
+        #expect(store.storedBytes == Int(length) * pageSize)
+    }
+
+    @Test("a row never lies in two segments")
+    func rowsStayTogether() throws {
+        let store = SegmentStore(pageSize: pageSize)
+        _ = try #require(Self.add(WireLimit.framesOfSegment - 3, to: store))
+        let row = try #require(Self.add(4, to: store))
+        #expect(row.first.rawValue == WireLimit.framesOfSegment)
+        #expect(Self.add(WireLimit.framesOfSegment + 1, to: store) == nil)
+        #expect(Self.add(0, to: store) == nil)
+    }
+
+    @Test("a segment goes when its frames are released and nobody maps it, not before", arguments: [true, false])
+    func retirement(keepsDescriptor: Bool) throws {
+        let (store, row) = try makeStore(2)
+        let copy = dup(try #require(store.descriptor(ofSegment: 0)))
+        let mapped = unsafe mmap(nil, pageSize, PROT_READ, MAP_PRIVATE, copy, 0)!
+        if !keepsDescriptor { close(copy) }
+        store.release(FrameRow(first: row.first, count: 1))
+        #expect(store.retireUnused() == [])
+        store.release(FrameRow(first: Frame(rawValue: 1), count: 1))
+        #expect(store.retireUnused() == [0])
+        #expect(store.descriptor(ofSegment: 0) == nil)
+        #expect(unsafe store.bytes(of: row.first) == nil)
+        #expect(store.reapRetired() == [])
+        #expect(store.retiredCount == 1 && store.framesHeld == 2 && store.framesInUse == 0)
+        #expect(store.storedBytes == 2 * pageSize)
+        // The number waits with the segment: whoever still maps it may go by it.
+        #expect(Self.add(1, to: store)?.first.rawValue == WireLimit.framesOfSegment)
+        #expect(unsafe mapped.load(as: UInt8.self) == 7)
+        unsafe munmap(mapped, pageSize)
+        if keepsDescriptor {
+            #expect(store.reapRetired() == [])
+            close(copy)
+        }
+        #expect(store.reapRetired() == [0])
+        #expect(store.framesHeld == 0 && store.segmentCount == 1 && store.storedBytes == pageSize)
+    }
+
+    @Test("another open of the file holds it too")
+    func otherOpen() throws {
+        let (store, row) = try makeStore()
+        let other = unsafe open("/proc/self/fd/\(try #require(store.descriptor(ofSegment: 0)))", O_RDONLY)
+        #expect(other >= 0)
+        store.release(row)
+        #expect(store.retireUnused() == [0])
+        #expect(store.reapRetired() == [])
+        close(other)
+        #expect(store.reapRetired() == [0])
+    }
+
+    @Test("without descriptors there are no frames, and afterwards there are again")
+    func shortage() async {
+        await #expect(processExitsWith: .success) {
+            let store = SegmentStore(pageSize: pageSize)
+            var limit = rlimit(rlim_cur: 3, rlim_max: 1024)
+            unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            guard StoreTests.add(1, to: store) == nil, store.segmentCount == 0 else { exit(1) }
+            limit.rlim_cur = 256
+            unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            exit(StoreTests.add(1, to: store) == nil ? 2 : 0)
+        }
+    }
+
+    @Test("without memory frames are not filled, and nothing ends by a signal")
+    func noMemory() async {
+        await #expect(processExitsWith: .success) {
+            let store = SegmentStore(pageSize: pageSize)
+            guard let row = StoreTests.add(1, to: store), let bytes = unsafe store.bytes(of: row.first) else { exit(1) }
+            // Where the kernel would answer with SIGBUS it answers here with an error: the next frames are no memory
+            // any more.
+            unsafe munmap(bytes + pageSize, 8 * pageSize)
+            exit(StoreTests.add(4, to: store) == nil && store.framesInUse == 1 ? 0 : 2)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+/// Memory that a test commands by lines on standard input: one line of answer each. Ends with the input.
+///
+///     map PAGES          private anonymous memory                       ok ADDRESS BYTES
+///     fill SEED [CYCLE]  page i gets content SEED + i (modulo CYCLE)    ok
+///     mark, unmark       madvise(MADV_MERGEABLE, MADV_UNMERGEABLE)      ok
+///     write STEP SEED    each STEP-th page gets content SEED + i        ok
+///     verify             reads every byte                               ok PAGES, or wrong PAGE BYTE
+///     merged             pages that map a page of a file                ok PAGES
+///     fork               a child with the same memory takes over; the parent ends when the child has ended
+#include "common.h"
+#include <inttypes.h>
+#include <sys/wait.h>
+
+static char *memory;
+static size_t pages;
+/// The content of each page, in memory of its own.
+static uint64_t *contents;
+
+static void verify(void) {
+    for (size_t page = 0; page < pages; page++) {
+        size_t wrong = first_wrong_byte(memory + page * PAGE, contents[page]);
+        if (wrong < PAGE) {
+            printf("wrong %zu %zu\n", page, wrong);
+            return;
+        }
+    }
+    printf("ok %zu\n", pages);
+}
+
+static void set(size_t page, uint64_t content) {
+    contents[page] = content;
+    fill_page(memory + page * PAGE, content);
+}
+
+static void answer(char *line) {
+    uint64_t first = 0, second = 0;
+    char name[16] = "";
+    int fields = sscanf(line, "%15s %" SCNu64 " %" SCNu64, name, &first, &second);
+    if (strcmp(name, "map") == 0 && fields == 2) {
+        pages = first;
+        contents = calloc(pages, sizeof *contents);
+        memory = map_pages(pages);
+        printf("ok %" PRIuPTR " %zu\n", (uintptr_t)memory, pages * PAGE);
+    } else if (strcmp(name, "fill") == 0 && fields >= 2) {
+        for (size_t page = 0; page < pages; page++) set(page, first + (fields == 3 ? page % second : page));
+        printf("ok\n");
+    } else if (strcmp(name, "write") == 0 && fields == 3) {
+        for (size_t page = 0; page < pages; page += first) set(page, second + page);
+        printf("ok\n");
+    } else if (strcmp(name, "mark") == 0) {
+        mark(memory, pages);
+        printf("ok\n");
+    } else if (strcmp(name, "unmark") == 0) {
+        int result = madvise(memory, pages * PAGE, MADV_UNMERGEABLE);
+        printf(result == 0 ? "ok\n" : "error %d\n", errno);
+    } else if (strcmp(name, "verify") == 0) {
+        verify();
+    } else if (strcmp(name, "merged") == 0) {
+        printf("ok %zu\n", pages_over_files(memory, pages));
+    } else if (strcmp(name, "fork") == 0) {
+        pid_t child = fork();
+        if (child > 0) {
+            int status = 0;
+            waitpid(child, &status, 0);
+            _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+        }
+        printf("ok %d\n", getpid());
+    } else {
+        printf("unknown\n");
+    }
+}
+
+int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    printf("ready %d\n", getpid());
+    char line[256];
+    // By read, a byte at a time: a forked child must not find lines that the parent has read ahead.
+    for (size_t length = 0; read(0, line + length, 1) == 1;) {
+        if (line[length] == '\n') {
+            line[length] = 0;
+            answer(line);
+            length = 0;
+        } else if (length < sizeof line - 2) {
+            length++;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,142 @@
+internal import CLinuxMemory
+
+/// MADV_DONTNEED, MADV_FREE and MADV_DONTNEED_LOCKED: the pages read as zeros afterwards, also those that lie over
+/// frames, where the kernel would bring back the frame.
+func discard(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
+    guard enterCall() else { return lm_madvise(start, Int(end - start), advice) }
+    guard ranges.touches(start, end) else {
+        AgentLock.release()
+        return lm_madvise(start, Int(end - start), advice)
+    }
+    var result: Int32 = 0
+    if !ranges.hasFrames(start, end) {
+        result = lm_madvise(start, Int(end - start), advice)
+        ranges.markDiscarded(start, end, isReplaced: false)
+    } else if ranges.hasUnfitFrames(start, end) {
+        AgentLock.release()
+        return Int32(truncatingIfNeeded: performJob(.discard(start: start, end: end, advice: advice)))
+    } else {
+        result = discardRuns(start, end, advice)
+    }
+    AgentLock.release()
+    return result
+}
+
+/// Goes from run to run as the kernel goes from mapping to mapping: gaps do not end it, other errors do.
+private func discardRuns(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
+    var address = start
+    var gap: Int32 = 0
+    while address < end {
+        let run = ranges.frameRun(from: address, limit: end)
+        if address < run.start {
+            let result = lm_madvise(address, Int(run.start - address), advice)
+            ranges.markDiscarded(address, run.start, isReplaced: false)
+            if result == -Int32(LM_ENOMEM) { gap = result } else if result != 0 { return result }
+        }
+        if run.start < run.end {
+            let isReplaced = replaceByZeros(
+                run.start, run.end, Int32(LM_PROT_READ | LM_PROT_WRITE), run.advice)
+            // SAFETY: the run can be written, and the program asked for zeros there.
+            if !isReplaced { unsafe fillWithZeros(run.start, run.end) }
+            ranges.markDiscarded(run.start, run.end, isReplaced: isReplaced)
+        }
+        address = run.end
+    }
+    return gap
+}
+
+/// Maps empty anonymous memory over pages. `false` if the kernel refuses; they are as they were.
+private func replaceByZeros(_ start: UInt, _ end: UInt, _ protection: Int32, _ advice: RemapAdvice) -> Bool {
+    var flags = Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_FIXED)
+    if advice.contains(.noReserve) { flags |= Int32(LM_MAP_NORESERVE) }
+    let size = Int(end - start)
+    guard lm_is_error(lm_mmap(start, size, protection, flags, -1, 0)) == 0 else { return false }
+    advise(start, end, advice)
+    return true
+}
+
+/// Gives advice again for a new mapping.
+func advise(_ start: UInt, _ end: UInt, _ advice: RemapAdvice) {
+    let size = Int(end - start)
+    if advice.contains(.dontFork) { _ = lm_madvise(start, size, Int32(LM_MADV_DONTFORK)) }
+    if advice.contains(.dontDump) { _ = lm_madvise(start, size, Int32(LM_MADV_DONTDUMP)) }
+    if advice.contains(.hugePage) { _ = lm_madvise(start, size, Int32(LM_MADV_HUGEPAGE)) }
+    if advice.contains(.noHugePage) { _ = lm_madvise(start, size, Int32(LM_MADV_NOHUGEPAGE)) }
+}
+
+@unsafe
+private func fillWithZeros(_ start: UInt, _ end: UInt) {
+    unsafe lm_fill_zero(UnsafeMutableRawPointer(bitPattern: start).unsafelyUnwrapped, Int(end - start))
+}
+
+/// Discards pages of which only the kernel knows the protection and the advice: by its map, on the agent's thread.
+func discardByMap(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int {
+    guard AgentLock.acquire() else { return -Int(LM_EAGAIN) }
+    defer { AgentLock.release() }
+    var reader = SmapsReader()
+    var address = start
+    var gap = 0
+    while address < end, let entry = reader.next() {
+        guard entry.end > address else { continue }
+        if entry.start > address { gap = -Int(LM_ENOMEM) }
+        guard entry.start < end else { break }
+        let from = max(address, entry.start)
+        let to = min(end, entry.end)
+        let result = entry.isSegment ? replace(entry, from, to, advice) : lm_madvise(from, Int(to - from), advice)
+        if result != 0 { return Int(result) }
+        ranges.markDiscarded(from, to, isReplaced: entry.isSegment)
+        address = to
+    }
+    guard reader.isWell else { return -Int(LM_EAGAIN) }
+    if address < end { gap = -Int(LM_ENOMEM) }
+    return gap
+}
+
+/// Replaces a part of a mapping of frames as its map entry says.
+private func replace(_ entry: MapEntry, _ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
+    let isLocked = entry.obstacle == .locked
+    if isLocked, advice != Int32(LM_MADV_DONTNEED_LOCKED) { return -Int32(LM_EINVAL) }
+    // What replaced locked memory would not be locked: its zeros are written, if it can be.
+    if isLocked {
+        guard entry.isWritable else { return -Int32(LM_EAGAIN) }
+        // SAFETY: it can be written, and the program asked for zeros there.
+        unsafe fillWithZeros(start, end)
+        return 0
+    }
+    guard entry.obstacle == .notExamined else { return -Int32(LM_EAGAIN) }
+    return replaceByZeros(start, end, entry.protection, entry.advice) ? 0 : -Int32(LM_EAGAIN)
+}
+
+extension RangeTable {
+    /// Whether pages between two addresses lie over frames and are unfit: only the kernel knows their protection.
+    func hasUnfitFrames(_ start: UInt, _ end: UInt) -> Bool {
+        var found = false
+        unsafe forEachPart(start, end) { range, first, last in
+            // SAFETY: places of the range's own pages.
+            for page in first..<last where unsafe !found && range.pointee.entries[page].liesOverFrame {
+                // Without a number nobody has looked at the range yet.
+                found = unsafe range.pointee.entries[page].isUnfit || range.pointee.area == 0
+            }
+        }
+        return found
+    }
+
+    /// The first run of pages over frames from an address on, within one range; empty at `limit` if there is none.
+    func frameRun(from address: UInt, limit: UInt) -> (start: UInt, end: UInt, advice: RemapAdvice) {
+        var run = (start: limit, end: limit, advice: RemapAdvice.none)
+        var isFound = false
+        unsafe forEachPart(address, limit) { range, first, last in
+            guard !isFound else { return }
+            var page = first
+            // SAFETY: places of the range's own pages.
+            while unsafe page < last && !range.pointee.entries[page].liesOverFrame { page += 1 }
+            guard page < last else { return }
+            var runEnd = page + 1
+            while unsafe runEnd < last && range.pointee.entries[runEnd].liesOverFrame { runEnd += 1 }
+            let base = unsafe range.pointee.base
+            run = unsafe (base + UInt(page) << 12, base + UInt(runEnd) << 12, range.pointee.advice)
+            isFound = true
+        }
+        return run
+    }
+}

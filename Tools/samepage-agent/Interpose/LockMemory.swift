@@ -1,0 +1,103 @@
+internal import CLinuxMemory
+
+// Locking memory makes the kernel give every page memory of its own; no page is merged while it is locked.
+
+/// mlock.
+@c(mlock)
+public func interposedMlock(_ address: UInt, _ size: Int) -> Int32 {
+    answer(lockForProgram(Int(LM_SYS_MLOCK), address, size, 0))
+}
+
+/// mlock2.
+@c(mlock2)
+public func interposedMlock2(_ address: UInt, _ size: Int, _ flags: UInt32) -> Int32 {
+    answer(lockForProgram(Int(LM_SYS_MLOCK2), address, size, Int(flags)))
+}
+
+/// munlock.
+@c(munlock)
+public func interposedMunlock(_ address: UInt, _ size: Int) -> Int32 { answer(unlockForProgram(address, size)) }
+
+/// mlockall.
+@c(mlockall)
+public func interposedMlockall(_ flags: Int32) -> Int32 { answer(lockAllForProgram(flags)) }
+
+/// munlockall.
+@c(munlockall)
+public func interposedMunlockall() -> Int32 { answer(unlockAllForProgram()) }
+
+/// 1 while what is mapped anew is locked at once (MCL_FUTURE): also what a merge maps.
+nonisolated(unsafe) var locksFuture: UInt32 = 0
+
+func lockForProgram(_ number: Int, _ address: UInt, _ size: Int, _ flags: Int) -> Int32 {
+    // mlock takes the whole page that an address lies in.
+    let start = address & ~4095
+    let call = { () -> Int32 in
+        Int32(truncatingIfNeeded: lm_system_call(number, Int(bitPattern: address), size, flags, 0, 0, 0))
+    }
+    guard isWatching, let end = pageEnd(start, size &+ Int(address - start)), enterCall() else { return call() }
+    // Before the call, which may take long: the agent leaves them alone from here on.
+    ranges.markUnfit(start, end, retry: false)
+    AgentLock.release()
+    let result = call()
+    if result != 0 { examineAgain(start, end) }
+    return result
+}
+
+func unlockForProgram(_ address: UInt, _ size: Int) -> Int32 {
+    let result = Int32(
+        truncatingIfNeeded: lm_system_call(Int(LM_SYS_MUNLOCK), Int(bitPattern: address), size, 0, 0, 0, 0))
+    let start = address & ~4095
+    if isWatching, let end = pageEnd(start, size &+ Int(address - start)) { examineAgain(start, end) }
+    return result
+}
+
+func lockAllForProgram(_ flags: Int32) -> Int32 {
+    guard !isAgentOff, enterCall() else { return lockAllByKernel(flags) }
+    let before = unsafe lm_atomic_load(&locksFuture)
+    unsafe lm_atomic_store(&locksFuture, flags & Int32(LM_MCL_FUTURE) != 0 ? 1 : 0)
+    ranges.markUnfit(0, UInt.max & ~4095, retry: false)
+    AgentLock.release()
+    let isRunning = unsafe lm_atomic_load(&agentThread.state) == 2
+    let result = isRunning ? Int32(truncatingIfNeeded: performJob(.lockAll(flags: flags))) : lockAllByKernel(flags)
+    if result != 0 { unsafe lm_atomic_store(&locksFuture, before) }
+    // Those that the call did not lock after all merge again.
+    examineAgain(0, UInt.max & ~4095)
+    return result
+}
+
+private func lockAllByKernel(_ flags: Int32) -> Int32 {
+    Int32(truncatingIfNeeded: lm_system_call(Int(LM_SYS_MLOCKALL), Int(flags), 0, 0, 0, 0, 0))
+}
+
+/// mlockall, on the agent's thread: the kernel fills every page that it locks, and would wait for ever for those of the
+/// staging area, which nobody fills but a merge.
+func lockEverything(_ flags: Int32) -> Int {
+    let isMine = AgentLock.acquire()
+    defer { if isMine { AgentLock.release() } }
+    guard let remapper = unsafe work.remapper else { return Int(lockAllByKernel(flags)) }
+    let context = unsafe remapper.pointee.context
+    let staging = unsafe remapper.pointee.staging
+    let size = unsafe Remapper.stagingSize(remapper.pointee.pageSize)
+    _ = lm_uffd_unregister(context, staging, size)
+    let result = lockAllByKernel(flags)
+    _ = lm_system_call(Int(LM_SYS_MUNLOCK), Int(bitPattern: staging), size, 0, 0, 0, 0)
+    _ = lm_madvise(staging, size, Int32(LM_MADV_DONTNEED))
+    _ = lm_uffd_register(context, staging, size, LM_UFFD_MODE_MISSING)
+    return Int(result)
+}
+
+func unlockAllForProgram() -> Int32 {
+    let result = Int32(truncatingIfNeeded: lm_system_call(Int(LM_SYS_MUNLOCKALL), 0, 0, 0, 0, 0, 0))
+    if result == 0 { unsafe lm_atomic_store(&locksFuture, 0) }
+    if isWatching { examineAgain(0, UInt.max & ~4095) }
+    return result
+}
+
+private func examineAgain(_ start: UInt, _ end: UInt) {
+    guard enterCall() else { return }
+    let isKnown = ranges.touches(start, end)
+    if isKnown { ranges.markForExamination(start, end) }
+    AgentLock.release()
+    if isKnown { ringDoorbellOnce() }
+}

@@ -1,0 +1,32 @@
+internal import CLinuxMemory
+
+/// prctl: PR_SET_MEMORY_MERGE is for us, all else for the kernel. The arguments are variadic in C: a call that
+/// passes fewer has others' bytes in the rest, as it has for libc's own.
+@c(prctl)
+public func interposedPrctl(_ option: Int32, _ a: Int, _ b: Int, _ c: Int, _ d: Int) -> Int32 {
+    answer(controlForProgram(option, a, b, c, d))
+}
+
+func controlForProgram(_ option: Int32, _ a: Int, _ b: Int, _ c: Int, _ d: Int) -> Int32 {
+    if !isAgentOff, option == Int32(LM_PR_SET_MEMORY_MERGE) {
+        guard b == 0, c == 0, d == 0 else { return -Int32(LM_EINVAL) }
+        return mergeAny(a != 0)
+    }
+    if !isAgentOff, option == Int32(LM_PR_GET_MEMORY_MERGE) {
+        guard a == 0, b == 0, c == 0, d == 0 else { return -Int32(LM_EINVAL) }
+        return Int32(bitPattern: unsafe lm_atomic_load(&mergesAny))
+    }
+    return Int32(truncatingIfNeeded: lm_system_call(Int(LM_SYS_PRCTL), Int(option), a, b, c, d, 0))
+}
+
+private func mergeAny(_ isOn: Bool) -> Int32 {
+    guard isOn else {
+        guard unsafe lm_atomic_exchange(&mergesAny, 0) != 0, isWatching else { return 0 }
+        return takeOff(0, UInt.max & ~4095) ? 0 : -Int32(LM_ENOMEM)
+    }
+    guard unsafe lm_atomic_exchange(&mergesAny, 1) == 0, enterCall() else { return 0 }
+    let isWanted = wantAllMappings()
+    AgentLock.release()
+    if isWanted { wakeAgent() }
+    return 0
+}

@@ -1,0 +1,67 @@
+internal import CLinuxMemory
+
+/// syscall: programs and allocators that make the calls of this library by number. All others go to the kernel as they
+/// are.
+@c(syscall)
+public func interposedSyscall(
+    _ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int
+) -> Int {
+    switch number {
+    case Int(LM_SYS_MMAP): answer(mapForProgram(UInt(bitPattern: a), b, int(c), int(d), int(e), f))
+    case Int(LM_SYS_MUNMAP): answer(Int(unmapForProgram(UInt(bitPattern: a), b)))
+    case Int(LM_SYS_MREMAP): answer(remapForProgram(UInt(bitPattern: a), b, c, int(d), UInt(bitPattern: e)))
+    case Int(LM_SYS_MADVISE): answer(Int(adviseForProgram(UInt(bitPattern: a), b, int(c))))
+    case Int(LM_SYS_PROCESS_MADVISE): answer(adviseProcess(a, b, c, d, e))
+    case Int(LM_SYS_MPROTECT): answer(Int(protectForProgram(UInt(bitPattern: a), b, int(c), key: -1)))
+    case Int(LM_SYS_PKEY_MPROTECT): answer(Int(protectForProgram(UInt(bitPattern: a), b, int(c), key: int(d))))
+    case Int(LM_SYS_MLOCK), Int(LM_SYS_MLOCK2):
+        answer(Int(lockForProgram(number, UInt(bitPattern: a), b, c)))
+    case Int(LM_SYS_MUNLOCK): answer(Int(unlockForProgram(UInt(bitPattern: a), b)))
+    case Int(LM_SYS_MLOCKALL): answer(Int(lockAllForProgram(int(a))))
+    case Int(LM_SYS_MUNLOCKALL): answer(Int(unlockAllForProgram()))
+    case Int(LM_SYS_SHMAT): answer(attachForProgram(int(a), UInt(bitPattern: b), int(c)))
+    case Int(LM_SYS_PRCTL): answer(Int(controlForProgram(int(a), b, c, d, e)))
+    default: answer(callKernel(number, a, b, c, d, e, f))
+    }
+}
+
+/// process_madvise.
+@c(process_madvise)
+public func interposedProcessMadvise(
+    _ process: Int32, _ pieces: Int, _ count: Int, _ advice: Int32, _ flags: UInt32
+) -> Int {
+    answer(adviseProcess(Int(process), pieces, count, Int(advice), Int(flags)))
+}
+
+/// An int in a register.
+private func int(_ value: Int) -> Int32 { Int32(truncatingIfNeeded: value) }
+
+/// Newer kernels take all advice for the caller itself, so that MADV_DONTNEED would pass us by: then we say what older
+/// ones say, EINVAL, which callers know. Advice that changes no content goes to the kernel.
+private func adviseProcess(_ process: Int, _ pieces: Int, _ count: Int, _ advice: Int, _ flags: Int) -> Int {
+    let changesNothing =
+        advice == Int(LM_MADV_COLD) || advice == Int(LM_MADV_PAGEOUT) || advice == Int(LM_MADV_WILLNEED)
+        || advice == Int(LM_MADV_COLLAPSE)
+    guard unsafe changesNothing || lm_atomic_load(&tables.rangeCount) == 0 else { return -Int(LM_EINVAL) }
+    return lm_system_call(Int(LM_SYS_PROCESS_MADVISE), process, pieces, count, advice, flags, 0)
+}
+
+/// Makes any other call; those that fork hold the lock. A child with a stack of its own cannot return here, so none
+/// has one.
+private func callKernel(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int) -> Int {
+    guard forks(number, a, b) else { return lm_system_call(number, a, b, c, d, e, f) }
+    return holdingLock { lm_system_call(number, a, b, c, d, e, f) }
+}
+
+private func forks(_ number: Int, _ a: Int, _ b: Int) -> Bool {
+    switch number {
+    case Int(LM_SYS_FORK): return number >= 0
+    case Int(LM_SYS_CLONE): return a & Int(LM_CLONE_VM) == 0 && b == 0
+    case Int(LM_SYS_CLONE3):
+        guard a != 0, b >= 64 else { return false }
+        // SAFETY: the caller's arguments, of at least 64 bytes: flags first, the stack at 40.
+        let words = unsafe UnsafePointer<UInt64>(bitPattern: a).unsafelyUnwrapped
+        return unsafe words[0] & UInt64(LM_CLONE_VM) == 0 && words[5] == 0
+    default: return false
+    }
+}

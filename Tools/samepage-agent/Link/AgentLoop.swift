@@ -1,0 +1,90 @@
+import CLinuxMemory
+
+/// The agent's thread: serves the daemon while there is one, and the program always. Never returns.
+///
+/// Connected and idle it sleeps until someone calls: no timers.
+func agentMain() -> Never {
+    prepare()
+    while true {
+        runPendingJob()
+        if link.needsLook { lookAfterRanges() }
+        if link.stage == .closed, wantsConnection(), now() >= link.deadline { connect() }
+        if link.stage == .greeting, now() >= link.deadline { disconnect(retryAfter: backOff()) }
+        wait(timeout())
+    }
+}
+
+private func prepare() {
+    // Signal n is at bit n - 1; the thread has it blocked, so that it waits here.
+    link.doorbell = lm_signalfd(1 << UInt64(LM_DOORBELL_SIGNAL - 1))
+    while !buffers.prepare() {
+        runPendingJob()
+        wait(seconds(1))
+    }
+    work.chooseFunctions()
+    if link.mustOrphan {
+        link.mustOrphan = false
+        makeOrphans(foreign: false)
+        // Most children become other programs at once.
+        link.deadline = now() + 200_000_000
+    }
+}
+
+/// Whether the process has anything for a daemon.
+private func wantsConnection() -> Bool { withAgentLock { ranges.count > 0 } }
+
+/// How long to sleep: nothing before that happens by itself. `nil`: for ever.
+private func timeout() -> UInt64? {
+    if link.doorbell < 0 { return 100_000_000 }
+    switch link.stage {
+    case .closed: return wantsConnection() ? remaining(link.deadline) : nil
+    case .greeting: return remaining(link.deadline)
+    case .serving: return link.needsLook ? remaining(link.examinationDue) : nil
+    }
+}
+
+private func remaining(_ time: UInt64) -> UInt64 {
+    let present = now()
+    return time > present ? time - present : 0
+}
+
+/// Sleeps until a message, a call of the program, or the time is up.
+private func wait(_ nanoseconds: UInt64?) {
+    var socket = lm_poll_entry(descriptor: link.socket, events: Int16(LM_POLL_IN), found: 0)
+    var bell = lm_poll_entry(descriptor: link.doorbell, events: Int16(LM_POLL_IN), found: 0)
+    poll(&socket, &bell, nanoseconds)
+    if bell.found != 0 || link.doorbell < 0 {
+        answerDoorbell()
+        link.needsLook = true
+    }
+    if socket.found != 0, link.stage != .closed { receiveMessage() }
+}
+
+private func poll(_ socket: inout lm_poll_entry, _ bell: inout lm_poll_entry, _ nanoseconds: UInt64?) {
+    var entries = (socket, bell)
+    let time = nanoseconds.map { Int64(clamping: $0) } ?? -1
+    // SAFETY: two entries; one with a negative descriptor is passed over.
+    unsafe withUnsafeMutableBytes(of: &entries) { bytes in
+        let first = unsafe bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: lm_poll_entry.self)
+        _ = unsafe lm_poll(first, 2, time)
+    }
+    (socket, bell) = entries
+}
+
+/// Takes the signals that wait, so that the doorbell rings anew.
+private func answerDoorbell() {
+    var room = InlineArray<128, UInt8>(repeating: 0)
+    // SAFETY: the room takes one record.
+    unsafe withUnsafeMutableBytes(of: &room) { bytes in
+        let buffer = unsafe bytes.baseAddress.unsafelyUnwrapped
+        while unsafe lm_read(link.doorbell, buffer, 128) > 0 {}
+    }
+}
+
+/// Between the steps of a request, the lock being free: a thread of the program may be waiting.
+func pauseForJobs() {
+    if link.isInJob { return }
+    link.isInJob = true
+    runPendingJob()
+    link.isInJob = false
+}

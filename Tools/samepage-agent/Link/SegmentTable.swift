@@ -1,0 +1,135 @@
+import CLinuxMemory
+
+/// A segment of frames, as far as the agent has it open.
+@safe
+struct AgentSegment {
+    /// The address of the agent's own read-only mapping; 0 while it is not open.
+    var address: UInt
+    /// The file that had this number last, also when it is closed: pages may still lie over it.
+    var inode: UInt64
+    /// Its descriptor; 0 while it is not open (0 to 2 are taken).
+    var descriptor: Int32
+}
+
+/// The segments of the daemon's store, by number. Used by the agent's thread only.
+@safe
+struct SegmentTable {
+    /// `nil` before the first segment.
+    private var table: UnsafeMutablePointer<AgentSegment>?
+    /// All numbers ever used are below.
+    private var used: UInt32 = 0
+
+    private static var byteCount: Int { Int(WireLimit.segments) * MemoryLayout<AgentSegment>.stride }
+    /// Bytes of a segment.
+    static var size: Int { Int(WireLimit.framesOfSegment) << 12 }
+
+    /// Bytes of the table that are in memory.
+    var residentBytes: UInt64 {
+        guard let table = unsafe table else { return 0 }
+        return TableMemory.residentBytes(UInt(bitPattern: table), SegmentTable.byteCount)
+    }
+
+    private subscript(number: UInt32) -> AgentSegment {
+        get {
+            // SAFETY: the check; there is a table once a number is used.
+            guard number < used, let table = unsafe table else {
+                return AgentSegment(address: 0, inode: 0, descriptor: 0)
+            }
+            return unsafe table[Int(number)]
+        }
+        nonmutating set {
+            guard number < used, let table = unsafe table else { return }
+            unsafe table[Int(number)] = newValue
+        }
+    }
+
+    /// The descriptor to map a frame from; below 0 if its segment is not open.
+    func descriptor(of frame: UInt32) -> Int32 {
+        let segment = self[frame / WireLimit.framesOfSegment]
+        return segment.address == 0 ? -1 : segment.descriptor
+    }
+
+    /// The bytes of a frame, which cannot be written through this pointer; `nil` if its segment is not open.
+    func bytes(of frame: UInt32) -> UnsafeRawPointer? {
+        let segment = self[frame / WireLimit.framesOfSegment]
+        guard segment.address != 0 else { return nil }
+        return unsafe UnsafeRawPointer(
+            bitPattern: segment.address + UInt(frame % WireLimit.framesOfSegment) << 12)
+    }
+
+    /// Takes a descriptor, in any case; `false` if it is not what a segment must be.
+    ///
+    /// A segment must not shrink, or whoever reads a page of it may be killed; and nobody may write to it any more
+    /// but who
+    /// holds a mapping from before. Where it cannot be mapped it stays closed, and merges with its frames fail.
+    mutating func open(_ number: UInt32, _ descriptor: Int32) -> Bool {
+        let needed = Int32(LM_SEAL_SHRINK | LM_SEAL_FUTURE_WRITE | LM_SEAL_SEAL)
+        let file = lm_file_identity(descriptor)
+        guard number < WireLimit.segments, file.error == 0, file.is_regular != 0, file.size == Int64(SegmentTable.size),
+            lm_get_seals(descriptor) & needed == needed, makeRoom(number)
+        else {
+            _ = lm_close(descriptor)
+            return false
+        }
+        close(number)
+        if self[number].inode != file.inode {
+            // What lies over the segment that had the number before is of no frame that anyone can name.
+            if self[number].inode != 0 { makeForeign(overSegment: number) }
+            self[number].inode = file.inode
+        }
+        let mapped = lm_mmap(0, SegmentTable.size, Int32(LM_PROT_READ), Int32(LM_MAP_SHARED), descriptor, 0)
+        guard lm_is_error(mapped) == 0 else {
+            _ = lm_close(descriptor)
+            return true
+        }
+        _ = lm_madvise(UInt(bitPattern: mapped), SegmentTable.size, Int32(LM_MADV_DONTFORK))
+        self[number].address = UInt(bitPattern: mapped)
+        self[number].descriptor = descriptor
+        return true
+    }
+
+    /// Closes a segment. Pages that lie over it stay as they are.
+    func close(_ number: UInt32) {
+        let segment = self[number]
+        guard segment.address != 0 else { return }
+        _ = lm_munmap(segment.address, SegmentTable.size)
+        _ = lm_close(segment.descriptor)
+        forget(number)
+    }
+
+    private func forget(_ number: UInt32) {
+        self[number].address = 0
+        self[number].descriptor = 0
+    }
+
+    /// Closes all segments.
+    func closeAll() {
+        for number in 0..<used { close(number) }
+    }
+
+    /// Another store: numbers mean other segments from now on. All are closed.
+    func forgetFiles() {
+        for number in 0..<used { self[number].inode = 0 }
+    }
+
+    /// In a forked child: its segments are not mapped here, and the numbers of the descriptors are the program's.
+    func forgetAfterFork() {
+        for number in 0..<used { forget(number) }
+    }
+
+    private mutating func makeRoom(_ number: UInt32) -> Bool {
+        if unsafe table == nil {
+            let flags = Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE)
+            let mapped = lm_mmap(0, SegmentTable.byteCount, Int32(LM_PROT_READ | LM_PROT_WRITE), flags, -1, 0)
+            guard lm_is_error(mapped) == 0 else { return false }
+            // SAFETY: a fresh mapping of zeros, with room for all numbers.
+            unsafe table = UnsafeMutablePointer(bitPattern: mapped)
+        }
+        used = max(used, number + 1)
+        return true
+    }
+}
+
+/// The segments of the process.
+@safe
+nonisolated(unsafe) var segments = SegmentTable()

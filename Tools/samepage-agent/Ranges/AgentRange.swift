@@ -1,0 +1,33 @@
+/// A range of memory that the program wants merged: plain data in memory of the agent's own, read and changed only while
+/// the agent's lock is held.
+@safe
+struct AgentRange {
+    /// The address of the first page.
+    var base: UInt
+    /// Its length in pages.
+    var pageCount: UInt32
+    /// Its number at the daemon, never used twice in a process; 0 while it has none.
+    var area: UInt32
+    /// Advice to give again for every mapping that replaces a part of it.
+    var advice: RemapAdvice
+    /// See the constants.
+    var flags: UInt32
+    /// Rises whenever the program changes something about its memory: whoever looked without the lock must look again.
+    var generation: UInt32
+    /// One entry for each page.
+    var entries: UnsafeMutablePointer<PageEntry>
+
+    /// The daemon of this connection knows it.
+    static var isAnnounced: UInt32 { 1 }
+    /// Pages are unfit that may not be so: the agent's thread looks at them.
+    static var needsExamination: UInt32 { 2 }
+    /// Some mergeable pages are not tracked: track before the next scan.
+    static var lacksTracking: UInt32 { 4 }
+    /// Some entries are discarded or orphaned: the next observation goes through the map table.
+    static var hasNews: UInt32 { 8 }
+    /// No page is wanted any more: the agent's thread takes it out.
+    static var isLeaving: UInt32 { 16 }
+
+    /// The address after the last page.
+    var end: UInt { base + UInt(pageCount) << 12 }
+}

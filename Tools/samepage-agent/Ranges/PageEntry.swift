@@ -1,0 +1,64 @@
+/// What the agent knows of one page of a range: the map table has one for each page.
+///
+/// A page lies over a frame from its merge until it is unmerged or discarded, also while it has a copy of its own (written
+/// since): it is then a page of a private mapping of the segment, for which other rules hold.
+struct PageEntry: Equatable {
+    /// Bits 0 to 27: the frame plus 1; 0 for anonymous memory; ``foreignFrame`` for a frame of another store.
+    /// The bits above: see the properties.
+    var bits: UInt32
+
+    /// Anonymous memory that may be merged.
+    static var fresh: PageEntry { PageEntry(bits: 0) }
+    /// The frame bits of a page that lies over a frame of a store that is gone.
+    static var foreignFrame: UInt32 { 0x0FFF_FFFF }
+
+    private static var frameMask: UInt32 { 0x0FFF_FFFF }
+
+    /// Whether the page lies over a frame, of this store or of another.
+    var liesOverFrame: Bool { bits & PageEntry.frameMask != 0 }
+
+    /// The frame of the store in use that the page lies over; `nil` for none, and for frames of another store.
+    var frame: UInt32? {
+        get {
+            let field = bits & PageEntry.frameMask
+            return field == 0 || field == PageEntry.foreignFrame ? nil : field - 1
+        }
+        set { bits = bits & ~PageEntry.frameMask | (newValue.map { $0 + 1 } ?? 0) }
+    }
+
+    /// Forgets which frame it is: the store it belongs to is gone.
+    mutating func makeForeign() {
+        if liesOverFrame { bits |= PageEntry.foreignFrame }
+    }
+
+    /// The page was given back by the program, or left, since it was last observed.
+    var isDiscarded: Bool {
+        get { bits & 1 << 28 != 0 }
+        set { set(1 << 28, newValue) }
+    }
+
+    /// The page lies over a frame and the daemon does not know it yet: to be reported as changed once.
+    var isOrphaned: Bool {
+        get { bits & 1 << 29 != 0 }
+        set { set(1 << 29, newValue) }
+    }
+
+    /// The program wants it merged, and it cannot be at the moment.
+    var isUnfit: Bool {
+        get { bits & 1 << 30 != 0 }
+        set { set(1 << 30, newValue) }
+    }
+
+    /// The program does not want it merged (any more), or has unmapped it.
+    var isGone: Bool {
+        get { bits & 1 << 31 != 0 }
+        set { set(1 << 31, newValue) }
+    }
+
+    /// Whether the page may be read, tracked and merged.
+    var isMergeable: Bool { bits & 3 << 30 == 0 }
+
+    private mutating func set(_ bit: UInt32, _ value: Bool) {
+        if value { bits |= bit } else { bits &= ~bit }
+    }
+}

@@ -1,0 +1,86 @@
+internal import CLinuxMemory
+
+/// What a thread of the program lets the agent's thread do while it waits.
+enum AgentJob {
+    /// Give the pages between two addresses memory of their own: LINK's `unmergeForProgram`.
+    case unmerge(start: UInt, end: UInt)
+    /// mremap of memory that lies over frames.
+    case move(MoveRequest)
+    /// MADV_DONTNEED and the like on pages over frames whose protection or advice only the kernel knows.
+    case discard(start: UInt, end: UInt, advice: Int32)
+    /// mlockall.
+    case lockAll(flags: Int32)
+
+    /// Does it.
+    func run() -> Int {
+        switch self {
+        case .unmerge(let start, let end): Int(unmergeForProgram(start, end))
+        case .move(let request): request.run()
+        case .discard(let start, let end, let advice): discardByMap(start, end, advice)
+        case .lockAll(let flags): lockEverything(flags)
+        }
+    }
+}
+
+/// Lets the agent's thread do something, and returns its answer: 0 or above, or minus an error number. Where there can
+/// be no such thread the caller does it. The caller does not hold the lock.
+///
+/// No signal reaches the caller meanwhile: a handler that asked for another job would wait for itself.
+func performJob(_ job: AgentJob) -> Int {
+    // SAFETY: errno of this thread, which starting a thread may change.
+    let error = unsafe __errno_location().pointee
+    let mask = lm_set_signal_mask(AgentLock.blockedSignals)
+    defer {
+        _ = lm_set_signal_mask(mask)
+        unsafe __errno_location().pointee = error
+    }
+    while !startAgentThread() {
+        // While this thread stands for the agent's, nobody starts that.
+        if unsafe lm_atomic_replace(&agentThread.state, 0, 1) == 0 { continue }
+        let result = job.run()
+        unsafe lm_atomic_store(&agentThread.state, 0)
+        return result
+    }
+    while unsafe lm_atomic_replace(&jobSlot.turn, 0, 1) == 0 { _ = unsafe lm_futex_wait(&jobSlot.turn, 1, 10_000_000) }
+    unsafe jobSlot.job = job
+    unsafe lm_atomic_store(&jobSlot.state, JobSlot.posted)
+    ringDoorbell()
+    while true {
+        let state = unsafe lm_atomic_load(&jobSlot.state)
+        if state == JobSlot.done { break }
+        if unsafe lm_futex_wait(&jobSlot.state, state, 100_000_000) == -Int32(LM_ETIMEDOUT) { ringDoorbell() }
+    }
+    let result = unsafe jobSlot.result
+    unsafe lm_atomic_store(&jobSlot.state, JobSlot.empty)
+    unsafe lm_atomic_store(&jobSlot.turn, 0)
+    _ = unsafe lm_futex_wake(&jobSlot.turn, 1)
+    return result
+}
+
+/// Does the job that waits, if there is one: on the agent's thread, whenever the doorbell rang, and once before its
+/// first sleep.
+func runPendingJob() {
+    unsafe lm_atomic_store(&agentThread.bellRang, 0)
+    guard unsafe lm_atomic_replace(&jobSlot.state, JobSlot.posted, JobSlot.running) != 0 else { return }
+    unsafe jobSlot.result = jobSlot.job.run()
+    unsafe lm_atomic_store(&jobSlot.state, JobSlot.done)
+    _ = unsafe lm_futex_wake(&jobSlot.state, 1)
+}
+
+/// The place for one job at a time.
+struct JobSlot {
+    /// 1 while a thread uses the slot.
+    var turn: UInt32 = 0
+    /// See the constants.
+    var state: UInt32 = 0
+    var job = AgentJob.unmerge(start: 0, end: 0)
+    var result = 0
+
+    static var empty: UInt32 { 0 }
+    static var posted: UInt32 { 1 }
+    static var running: UInt32 { 2 }
+    static var done: UInt32 { 3 }
+}
+
+/// The slot of the process.
+nonisolated(unsafe) var jobSlot = JobSlot()

@@ -1,0 +1,73 @@
+internal import CLinuxMemory
+
+/// The agent's one lock: held around every change of what is mapped, around fork, and around every step in which the
+/// agent's thread needs things to stay as they are.
+///
+/// - The holder never waits for the agent's thread, and takes no other lock.
+/// - A thread of the program takes no signals while it holds the lock, but the one by which glibc changes user ids.
+/// - The agent's thread lets waiting threads go first: its steps follow one another without a pause.
+enum AgentLock {
+    /// 0: free, 1: held, 2: held and someone waits.
+    nonisolated(unsafe) private static var word: UInt32 = 0
+    /// The holder's thread pointer.
+    nonisolated(unsafe) private static var owner: UInt = 0
+    /// Threads of the program that wait.
+    nonisolated(unsafe) private static var waiting: UInt32 = 0
+    /// The holder's signals, to be let through again.
+    nonisolated(unsafe) private static var savedMask: UInt64 = 0
+
+    /// All signals but the one that setuid() needs.
+    static var blockedSignals: UInt64 { ~(1 << UInt64(LM_SETXID_SIGNAL - 1)) }
+
+    /// Takes the lock; `false` if the calling thread holds it already: then do as the plain kernel would, and do not
+    /// release.
+    static func acquire() -> Bool {
+        let me = UInt(lm_this_thread())
+        if unsafe lm_atomic_load_wide(&owner) == me { return false }
+        let isAgent = unsafe me == agentThread.pointer
+        var mask: UInt64 = 0
+        if isAgent { letOthersGoFirst() } else { mask = lm_set_signal_mask(blockedSignals) }
+        if unsafe lm_atomic_replace(&word, 0, 1) == 0 { wait(isAgent) }
+        unsafe lm_atomic_store_wide(&owner, me)
+        unsafe savedMask = mask
+        return true
+    }
+
+    /// Gives the lock back.
+    static func release() {
+        let mask = unsafe savedMask
+        let isAgent = unsafe UInt(lm_this_thread()) == agentThread.pointer
+        unsafe lm_atomic_store_wide(&owner, 0)
+        if unsafe lm_atomic_exchange(&word, 0) == 2 { _ = unsafe lm_futex_wake(&word, 1) }
+        if !isAgent { _ = lm_set_signal_mask(mask) }
+    }
+
+    /// In a forked child, whose only thread holds the lock: nobody else waits or holds it.
+    static func releaseInChild() {
+        unsafe lm_atomic_store(&waiting, 0)
+        unsafe lm_atomic_store(&word, 1)
+        release()
+    }
+
+    private static func wait(_ isAgent: Bool) {
+        if !isAgent { _ = unsafe lm_atomic_add(&waiting, 1) }
+        while unsafe lm_atomic_exchange(&word, 2) != 0 {
+            let result = unsafe lm_futex_wait(&word, 2, 100_000_000)
+            // Whoever held it at a fork that nobody told us of is not in this process.
+            if result == -Int32(LM_ETIMEDOUT), ForkSign.isMissing {
+                unsafe lm_atomic_store(&waiting, isAgent ? 0 : 1)
+                break
+            }
+        }
+        if !isAgent { _ = unsafe lm_atomic_add(&waiting, UInt32.max) }
+    }
+
+    /// Gives threads that wait the chance to take the lock, for a while.
+    private static func letOthersGoFirst() {
+        var tries = 0
+        while tries < 200, unsafe lm_atomic_load(&waiting) != 0 {
+            lm_yield()
+            tries += 1
+        }
+    }
+}

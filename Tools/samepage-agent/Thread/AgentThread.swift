@@ -1,0 +1,87 @@
+internal import CLinuxMemory
+
+/// What is known of the agent's thread.
+struct AgentThreadState {
+    /// 0: not started, 1: being started, 2: runs.
+    var state: UInt32 = 0
+    /// Its number; 0 until it runs.
+    var number: UInt32 = 0
+    /// Its thread pointer; 0 until it runs.
+    var pointer: UInt = 0
+    /// The process it runs in.
+    var process: UInt32 = 0
+    /// 1 when the doorbell rang and the thread has not looked yet.
+    var bellRang: UInt32 = 0
+    /// 1 where no thread may be started: a child that was forked without its libc knowing.
+    var isForbidden: UInt32 = 0
+    /// 0: not looked up yet, 1: malloc is libc's, 2: another library's, which may call us with its locks held.
+    var mallocKind: UInt32 = 0
+}
+
+/// The agent's thread of the process.
+nonisolated(unsafe) var agentThread = AgentThreadState()
+
+/// Starts the agent's thread if it does not run; `false` if it cannot be started here. The lock is not held.
+///
+/// - Parameter byAllocator: Whether the call may come from within malloc, which starting a thread calls.
+func startAgentThread(byAllocator: Bool = false) -> Bool {
+    if unsafe lm_atomic_load(&agentThread.state) == 2 { return true }
+    if unsafe agentThread.isForbidden != 0 || isAgentOff { return false }
+    if byAllocator, mallocIsForeign() { return false }
+    // A child of vfork must not: the thread would be of its process, and end with it.
+    let process = UInt32(bitPattern: lm_process_id())
+    guard unsafe process == agentThread.process else { return false }
+    guard unsafe lm_atomic_replace(&agentThread.state, 0, 1) != 0 else { return awaitStart() }
+    let mask = lm_set_signal_mask(AgentLock.blockedSignals)
+    // SAFETY: the body is a function of this library, which is never unloaded.
+    var result = unsafe lm_start_thread(agentThreadBody, 256 << 10)
+    if result != 0 { result = unsafe lm_start_thread(agentThreadBody, 0) }
+    _ = lm_set_signal_mask(mask)
+    if result != 0 { unsafe lm_atomic_store(&agentThread.state, 0) }
+    return result == 0
+}
+
+/// Whether malloc is another library's than libc, whose own never calls the functions that we interpose.
+func mallocIsForeign() -> Bool {
+    if unsafe agentThread.mallocKind == 0 { unsafe agentThread.mallocKind = lm_malloc_is_of_libc() != 0 ? 1 : 2 }
+    return unsafe agentThread.mallocKind == 2
+}
+
+/// Another thread is starting it.
+private func awaitStart() -> Bool {
+    while unsafe lm_atomic_load(&agentThread.state) == 1 { lm_yield() }
+    return unsafe lm_atomic_load(&agentThread.state) == 2
+}
+
+/// Tells the agent's thread that there is something to do.
+func ringDoorbell() {
+    let number = unsafe lm_atomic_load(&agentThread.number)
+    guard number != 0 else { return }
+    unsafe lm_atomic_store(&agentThread.bellRang, 1)
+    _ = unsafe lm_signal_thread(
+        Int32(bitPattern: agentThread.process), Int32(bitPattern: number), Int32(LM_DOORBELL_SIGNAL))
+}
+
+/// As ``ringDoorbell()``, without a system call when it rang already.
+func ringDoorbellOnce() {
+    if unsafe lm_atomic_exchange(&agentThread.bellRang, 1) == 0 { ringDoorbell() }
+}
+
+private let agentThreadBody: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { _ in
+    _ = lm_set_signal_mask(AgentLock.blockedSignals)
+    unsafe agentThread.pointer = UInt(lm_this_thread())
+    unsafe lm_atomic_store(&agentThread.number, UInt32(bitPattern: lm_thread_id()))
+    unsafe lm_atomic_store(&agentThread.state, 2)
+    unsafe lm_name_thread(text("samepage"))
+    // A table of its own: the program can close or reuse any number without making this thread use a wrong file, and
+    // forked children inherit none of its files. Numbers 0 to 2 lead nowhere.
+    if lm_close_range(0, UInt32.max, UInt32(LM_CLOSE_RANGE_UNSHARE)) == 0 {
+        for _ in 0..<3 { _ = unsafe lm_open(text("/dev/null"), Int32(LM_O_RDWR)) }
+        agentMain()
+    }
+    // Without a table of its own nothing is merged; jobs are still answered.
+    while true {
+        runPendingJob()
+        _ = unsafe lm_futex_wait(&agentThread.bellRang, 0, 1_000_000_000)
+    }
+}

@@ -1,0 +1,1 @@
+../../../Plugins/Checksums/JHash2/JHash2+Lookup3.swift

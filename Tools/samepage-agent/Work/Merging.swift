@@ -1,0 +1,151 @@
+import CLinuxMemory
+
+/// Carries out `count` sites in `buffers.sites`, ascending by area and page; fills `buffers.outcomes`.
+func merge(count: Int) -> WireWork {
+    var done = WireWork()
+    work.budget.refresh()
+    var next = 0
+    // Whether pages that were written since their merge are among them.
+    var hasRewritten = false
+    while next < count {
+        if hasRewritten { work.pins.refresh() }
+        next = withAgentLock {
+            // Pages that cannot merge now are passed over at once, so that a hold is never empty.
+            var place = next
+            while place < count {
+                let end = endOfWindow(from: place, count: count)
+                if end > place {
+                    if !hasRewritten, hasPagesOverFrames(place..<end) {
+                        // First the lock is given back, to look for signs of pins.
+                        hasRewritten = true
+                        return place
+                    }
+                    mergeWindow(place..<end, &done)
+                    return end
+                }
+                // SAFETY: a place below the number of sites.
+                unsafe buffers.outcomes[place] = .gone
+                place += 1
+            }
+            return place
+        }
+        pauseForJobs()
+    }
+    return done
+}
+
+/// Whether a page of a window lies over a frame. The lock is held.
+private func hasPagesOverFrames(_ sites: Range<Int>) -> Bool {
+    // SAFETY: places below the number of sites; all are of one range.
+    guard let range = unsafe ranges.find(area: buffers.sites[sites.lowerBound].area) else { return false }
+    for place in sites where unsafe range.entry(buffers.sites[place].index).liesOverFrame { return true }
+    return false
+}
+
+/// Pages of a window that are not merged are write-protected for nothing, and need a new checksum afterwards: a
+/// window ends
+/// where more than so many of them come together.
+private var widestGap: UInt32 { 8 }
+
+/// The end of the window that starts with a site: neighbouring pages of one range, at most 512 wide, of which all can
+/// be merged. `start`
+/// itself if the site cannot be.
+private func endOfWindow(from start: Int, count: Int) -> Int {
+    // SAFETY: places below the number of sites; the pointer is used while the lock is held.
+    let first = unsafe buffers.sites[start]
+    guard unsafe work.remapper != nil, let range = unsafe ranges.find(area: first.area), unsafe range.isServed,
+        unsafe first.index < range.pointee.pageCount, unsafe range.entry(first.index).isMergeable
+    else { return start }
+    var end = start + 1
+    while end < count {
+        let site = unsafe buffers.sites[end]
+        let before = unsafe buffers.sites[end - 1].index
+        guard site.area == first.area, site.index - first.index < UInt32(Remapper.windowCapacity),
+            site.index - before <= widestGap, unsafe site.index < range.pointee.pageCount,
+            unsafe range.endOfMergeable(from: before + 1, limit: site.index + 1) == site.index + 1
+        else { break }
+        end += 1
+    }
+    return end
+}
+
+/// Merges the pages of one window, in as far as the map entries left permit. The lock is held.
+private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
+    // SAFETY: endOfWindow has found the range; places below the number of sites.
+    let area = unsafe buffers.sites[sites.lowerBound].area
+    guard let range = unsafe ranges.find(area: area), let remapper = unsafe work.remapper else { return }
+    let count = unsafe describeSites(sites, range, &done)
+    guard count > 0 else { return }
+    let base = unsafe buffers.sites[sites.lowerBound].index
+    let first = unsafe buffers.pages[0].index
+    let last = unsafe buffers.pages[count - 1].index
+    for place in 0..<count { unsafe buffers.pages[place].index -= first }
+    let window = (base + first)..<(base + last + 1)
+    let before = unsafe range.boundaries(around: window)
+    unsafe remapper.pointee.mergesRewritten = mayMergeRewritten()
+    // SAFETY: all pages of the window are fit and tracked, and the lock keeps the program's changes away.
+    let report = unsafe remapper.pointee.merge(
+        window: range.memory(of: window.lowerBound), pageCount: window.count, pages: buffers.pages, count: count)
+    unsafe settle(sites, range, window, count)
+    unsafe work.budget.add(range.boundaries(around: window) - before)
+    done.add(report)
+    if report.trackingLost { unsafe trackMergeable(range, window, anew: false) }
+    unsafe takeBack(range, window, count, &done)
+}
+
+/// Whether pages that were written since their merge may merge now. What is known must be fresh: see
+/// ``PinSigns/refresh()``.
+func mayMergeRewritten() -> Bool {
+    link.settings.flags & WireSettings.mergeRewritten != 0 && work.pins.areAbsent
+}
+
+/// Takes over what became of each page of a window.
+private func settle(
+    _ sites: Range<Int>, _ range: UnsafeMutablePointer<AgentRange>, _ window: Range<UInt32>, _ count: Int
+) {
+    var next = 0
+    for place in sites where next < count {
+        // SAFETY: places below the numbers of sites and of pages; the pages are ascending like the sites.
+        let site = unsafe buffers.sites[place]
+        guard unsafe window.lowerBound + buffers.pages[next].index == site.index else { continue }
+        let outcome = unsafe buffers.pages[next].outcome
+        next += 1
+        unsafe buffers.outcomes[place] = outcome
+        if outcome == .merged {
+            let entry = unsafe range.pointee.entries + Int(site.index)
+            unsafe entry.pointee.frame = site.frame == wireZeros ? nil : site.frame
+            unsafe entry.pointee.isOrphaned = false
+        }
+    }
+}
+
+/// After a fork all pages count as shared with the child for the kernel, also when it has ended, until they are
+/// written. Busy
+/// pages that only this process maps are made its own again; they merge at a later scan.
+private func takeBack(
+    _ range: UnsafeMutablePointer<AgentRange>, _ window: Range<UInt32>, _ count: Int, _ done: inout WireWork
+) {
+    guard let remapper = unsafe work.remapper else { return }
+    for place in 0..<count {
+        // SAFETY: `count` pages were handed to the merge; they lie in the window.
+        let (index, outcome) = unsafe (window.lowerBound + buffers.pages[place].index, buffers.pages[place].outcome)
+        guard outcome == .busy, unsafe !range.entry(index).liesOverFrame else { continue }
+        let address = unsafe range.address(of: index)
+        guard work.takenBack.permits(address) else { continue }
+        let report = unsafe remapper.pointee.takeBack(range.memory(of: index))
+        done.add(report)
+        if report.merged > 0 { work.takenBack.note(address) }
+    }
+}
+
+extension WireWork {
+    /// Adds the numbers of a report.
+    mutating func add(_ report: RemapReport) {
+        systemCalls += UInt64(report.systemCalls)
+        bytesCompared += report.bytesCompared
+        writesWaited &+= report.blockedWrites
+        readsWaited &+= report.blockedReads
+        pagesMovedBack &+= report.movedBack
+        repairedMoves &+= report.repairs
+    }
+}

@@ -1,0 +1,69 @@
+import CLinuxMemory
+
+/// What MADV_UNMERGEABLE of the kernel does: every page between two addresses has memory of its own when this
+/// returns. Pages
+/// that were written since their merge stay where they are, as they may be pinned.
+///
+/// - Returns: 0, or minus an error number: ENOMEM when the kernel had no memory for a page.
+func unmergeForProgram(_ start: UInt, _ end: UInt) -> Int32 {
+    var result: Int32 = 0
+    var done = WireWork()
+    var cursor = start
+    var goesOn = start < end
+    while goesOn, cursor < end {
+        goesOn = unsafe doPiece(&cursor, end, UInt32(Remapper.windowCapacity)) { range, pages in
+            var page = pages.lowerBound
+            var runs = 0
+            while page < pages.upperBound, runs < runsOfHold {
+                let entry = unsafe range.entry(page)
+                var last = page
+                while last < pages.upperBound, unsafe isAlike(range.entry(last), entry) { last += 1 }
+                if entry.liesOverFrame {
+                    let answer = unsafe ownMemory(range, page..<last, isUnfit: entry.isUnfit, &done)
+                    if answer != 0 { result = answer }
+                    if entry.isGone, !entry.isUnfit { untrack(unsafe range.address(of: page), Int(last - page)) }
+                    runs += 1
+                }
+                page = last
+            }
+            return page
+        }
+    }
+    withAgentLock { ranges.settle(start, end) }
+    return result
+}
+
+/// Whether two pages can be un-shared in one step.
+private func isAlike(_ left: PageEntry, _ right: PageEntry) -> Bool {
+    left.liesOverFrame == right.liesOverFrame && left.isUnfit == right.isUnfit && left.isGone == right.isGone
+}
+
+/// Gives a run of pages over frames memory of their own. The lock is held.
+private func ownMemory(
+    _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, isUnfit: Bool, _ done: inout WireWork
+) -> Int32 {
+    let canMove = unsafe !isUnfit && range.isExamined && work.remapper != nil
+    if canMove {
+        unsafe unmergeRun(range, pages, copiesRewritten: false, &done)
+        var isComplete = true
+        for place in 0..<pages.count {
+            // SAFETY: a result for each page.
+            let outcome = unsafe buffers.results[place]
+            if outcome != .merged && outcome != .rewritten { isComplete = false }
+            // The daemon hears that the page holds nothing merged any more; the next scan reports what it holds.
+            unsafe range.pointee.entries[Int(pages.lowerBound) + place].isDiscarded = true
+        }
+        unsafe range.raise(AgentRange.hasNews)
+        if isComplete { return 0 }
+    }
+    // In place: pages that may not be readable, and where there is nothing to copy with. The kernel answers EFAULT or
+    // EINVAL for memory that cannot be written.
+    let advice = Int32(LM_MADV_POPULATE_WRITE)
+    let answer = unsafe lm_madvise(range.address(of: pages.lowerBound), pages.count << 12, advice)
+    return answer == 0 ? 0 : -Int32(LM_ENOMEM)
+}
+
+extension UnsafeMutablePointer where Pointee == AgentRange {
+    /// Whether the entries say what the memory is like.
+    var isExamined: Bool { unsafe pointee.area != 0 }
+}

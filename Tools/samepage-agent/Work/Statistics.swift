@@ -1,0 +1,40 @@
+import CLinuxMemory
+
+/// What the agent knows of itself.
+func statistics() -> WireStatistics {
+    var answer = WireStatistics()
+    work.budget.recount()
+    answer.cpuNanoseconds = lm_kernel_clock(Int32(LM_CLOCK_THREAD_CPU))
+    answer.mapEntries = UInt32(clamping: work.budget.inUse)
+    answer.mapEntryLimit = UInt32(clamping: work.budget.limit)
+    var orphans: UInt64 = 0
+    unsafe forEachPiece(pieceLength: 8 * AgentBuffers.scanLength) { range, pages in
+        for page in pages {
+            let entry = unsafe range.entry(page)
+            if entry.liesOverFrame, entry.frame == nil || entry.isOrphaned { orphans += 1 }
+        }
+        return true
+    }
+    answer.orphanedPages = orphans
+    answer.ownBytes = withAgentLock { ranges.ownBytes } + buffers.residentBytes + segments.residentBytes
+    return answer
+}
+
+/// Bytes that the program wants merged and that are not, by reason: calls `body` for each reason there is.
+func forEachRefusal(_ body: (WireRefusal) -> Void) {
+    if unsafe work.remapper == nil {
+        // Nothing can be merged, whatever it is.
+        var bytes: UInt64 = 0
+        withAgentLock {
+            for position in 0..<ranges.count { bytes += unsafe UInt64(ranges[position].pointee.pageCount) << 12 }
+        }
+        if bytes > 0 { body(WireRefusal(reason: (link.missing ?? .notExamined).rawValue, bytes: bytes)) }
+        return
+    }
+    var raw: UInt32 = 0
+    while let reason = WireReason(rawValue: raw) {
+        let bytes = unsafe refusals[reason]
+        if bytes > 0 { body(WireRefusal(reason: raw, bytes: bytes)) }
+        raw += 1
+    }
+}

@@ -1,0 +1,53 @@
+import CLinuxMemory
+import CXXHashInline
+
+/// What the agent's thread works with. Only that thread uses it: no lock protects it.
+@safe
+struct WorkState {
+    /// What merges; `nil` where the kernel does not permit it, and before the first welcome.
+    var remapper: UnsafeMutablePointer<Remapper>?
+    /// Map entries.
+    var budget = MapBudget()
+    /// Signs of pinned memory.
+    var pins = PinSigns()
+    /// Pages taken back from forked children.
+    var takenBack = TakenBack()
+    /// The checksum function for this processor.
+    var xxh3: samepage_xxh3_function?
+
+    /// Chooses what depends on the processor.
+    mutating func chooseFunctions() { unsafe xxh3 = samepage_xxh3_choose() }
+}
+
+/// The work of the agent's thread.
+@safe
+nonisolated(unsafe) var work = WorkState()
+
+extension WorkState {
+    /// Opens the remapper, with the rights of the process or on a device that was handed over; returns why there is
+    /// none.
+    mutating func openRemapper(device: Int32) -> WireReason? {
+        if unsafe remapper != nil { return nil }
+        do throws(RemapError) {
+            let opened = try Remapper(device: device)
+            // SAFETY: the room is large enough and holds nothing.
+            unsafe buffers.remapperRoom.initialize(to: opened)
+            unsafe remapper = buffers.remapperRoom
+            return nil
+        } catch {
+            switch error.call {
+            case .openUserfault: return .noUserfault
+            case .userfaultFeatures, .scan: return .kernelTooOld
+            case .openPagemap: return .noProc
+            case .map, .register, .unregister: return .outOfResources
+            }
+        }
+    }
+
+    /// In a forked child: what the remapper has does not exist here, or belongs to the program.
+    mutating func forgetAfterFork() {
+        unsafe remapper = nil
+        budget = MapBudget()
+        pins = PinSigns()
+    }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Glibc
+
+/// `samepage run`.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Become a program whose memory merges.",
+        usage: "samepage run [--socket <path>] [--merge-any] [--salt <text>] -- <program> [<argument> ...]",
+        discussion: """
+            The program is the same as without 'samepage run', in the same process; a library in it answers the \
+            daemon. What it marks by madvise(MADV_MERGEABLE) merges; with --merge-any, and after \
+            prctl(PR_SET_MEMORY_MERGE), also every private anonymous range of 64 KiB or more that it maps itself.
+
+            A program that cannot merge runs normally, and one line says why: static ones, those that gain rights when \
+            they start, and those that a seccomp filter confines. Without a daemon it merges as soon as one answers.
+
+            Exit status: the program's; 126 if it cannot be started, 127 if it is not found.
+            """)
+
+    @OptionGroup var socket: SocketOption
+
+    @Flag(help: "Merge whatever memory the program maps, marked or not.")
+    var mergeAny = false
+
+    @Option(help: ArgumentHelp("Share only with programs of the same salt.", valueName: "text"))
+    var salt: String?
+
+    @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.")
+    var command: [String] = []
+
+    func validate() throws {
+        guard let first = command.first else { throw ValidationError("no program is given") }
+        if first == "--help" || first == "-h" { throw CleanExit.helpRequest(self) }
+        guard first == "--" || !first.hasPrefix("-") else { throw ValidationError("there is no option '\(first)'") }
+        guard first != "--" || command.count > 1 else { throw ValidationError("no program is given") }
+    }
+
+    func run() throws {
+        let words = command.first == "--" ? Array(command.dropFirst()) : command
+        let path = try socket.path(.toConnect)
+        var environment = EnvironmentList.inherited()
+        let program: String
+        do throws(ProgramSearch.Failure) {
+            program = try ProgramSearch.find(words[0])
+        } catch {
+            give(up: error.status, error.description)
+        }
+        switch ProgramFitness(of: program) {
+        case .unstartable: break
+        case .unfit(let reason): StandardError.write("samepage: \(words[0]) is not merged: \(reason)")
+        case .fit:
+            environment.preload(try AgentLibrary.find())
+            environment["SAMEPAGE_SOCKET"] = path
+            if mergeAny { environment["SAMEPAGE_MERGE_ANY"] = "1" }
+            if let salt { environment["SAMEPAGE_SALT"] = salt }
+            if let note = DaemonPresence.note(path) { StandardError.write("samepage: \(note)") }
+        }
+        let error = ProgramStart.become(program, words, environment)
+        give(up: error == ENOENT ? 127 : 126, "cannot start '\(words[0])': \(SystemError.text(error))")
+    }
+
+    private func give(up status: Int32, _ message: String) -> Never {
+        StandardError.write("samepage: \(message)")
+        Glibc.exit(status)
+    }
+}

@@ -1,0 +1,53 @@
+package import ControlSocket
+import FrontEnd
+
+/// What `samepage status` shows.
+package struct StatusReport: Hashable, Sendable {
+    /// What the daemon said.
+    package let status: ControlStatus
+
+    /// Reports what a daemon said.
+    package init(_ status: ControlStatus) { self.status = status }
+
+    /// An attribute or counter as a number; `nil` if it is none, or not there.
+    func number(_ name: String) -> Int? {
+        (status.attributes + status.counters).first { $0.name == name }.flatMap { Int($0.value) }
+    }
+}
+
+extension StatusReport: Encodable {
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(_ name: String) { stringValue = name }
+        init?(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    /// Encodes every attribute and counter by its name, and the rest.
+    package func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: Key.self)
+        for entry in status.counters + status.attributes { try encode(entry, to: &fields) }
+        let description = status.description
+        try fields.encode(Strategies(description), forKey: Key("strategies"))
+        try fields.encode(status.clients.map { Client(report: $0) }, forKey: Key("clients"))
+        try fields.encode(description.uptimeSeconds, forKey: Key("uptime_seconds"))
+        try fields.encode(description.dialect, forKey: Key("dialect"))
+        try fields.encode(description.domains, forKey: Key("domains"))
+        try fields.encode(description.storedBytes, forKey: Key("stored_bytes"))
+        try fields.encode(Double(description.cpuNanoseconds) / 1e9, forKey: Key("cpu_seconds"))
+        try fields.encode(description.limitation, forKey: Key("limitation"))
+        try fields.encode(status.pageSize, forKey: Key("page_size"))
+    }
+
+    private func encode(_ entry: ControlStatus.Entry, to fields: inout KeyedEncodingContainer<Key>) throws {
+        let key = Key(entry.name)
+        if let number = Int64(entry.value) {
+            try fields.encode(number, forKey: key)
+        } else if let number = UInt64(entry.value) {
+            try fields.encode(number, forKey: key)
+        } else {
+            try fields.encode(entry.value, forKey: key)
+        }
+    }
+}
