@@ -190,7 +190,10 @@ for target in package.targets where target.name == "samepage-agent" {
     target.exclude = ["README.md", "exports.map", "include", "samepage-agent.pc.in"]
     target.swiftSettings! += [
         .enableExperimentalFeature("Embedded"),
-        .unsafeFlags(["-wmo", "-Osize", "-no-allocations", "-parse-as-library", "-Xfrontend", "-function-sections"]),
+        .unsafeFlags([
+            "-wmo", "-Osize", "-no-allocations", "-parse-as-library", "-Xfrontend", "-function-sections",
+            "-enforce-exclusivity=unchecked",
+        ]),
     ]
     target.linkerSettings = [
         .unsafeFlags([

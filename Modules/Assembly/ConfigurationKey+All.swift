@@ -80,7 +80,8 @@ extension StrategyRegistry {
     private var memoryKeys: [ConfigurationKey] {
         [
             .number(
-                "maxKernelPages", 0...UInt64.max, unit: "frames", "frames that merging may fill; 0 for no limit",
+                "maxKernelPages", 0...UInt64.max, unit: "frames",
+                "frames that each merge domain may fill; 0 for no limit",
                 attribute: "max_kernel_pages", \.merger.maxKernelPages),
             .number(
                 "vmaBudgetPercent", 1...90, unit: "%",

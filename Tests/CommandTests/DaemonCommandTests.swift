@@ -99,6 +99,27 @@ struct DaemonCommandTests {
         #expect(try await daemon.result().status == 0)
     }
 
+    @Test func aDaemonThatStartsIsNotEndedByBeingToldToRead() async throws {
+        let daemon = try start([samepagePath(), "daemon", "--socket", socket])
+        #expect(await eventually { daemon.errorsSoFar.contains("serving user") })
+        for _ in 0..<100 {
+            daemon.signal(SIGHUP)
+            usleep(1000)
+        }
+        #expect(try await eventually { try await get("run").status == 0 }, "\(daemon.errorsSoFar)")
+        daemon.signal(SIGTERM)
+        #expect(try await daemon.result().status == 0)
+    }
+
+    /// Whichever of the two sockets is made first.
+    @Test func noFolderForTheSocket() async throws {
+        for _ in 0..<4 {
+            let result = try await samepage("daemon", "--socket", folder("nosuch/d.sock"), "--log-level", "critical")
+            #expect(result.status == 1 && result.isOneLineOfError, "\(result.errors)")
+            #expect(result.errors.contains("does not exist: make it, or choose another path with --socket"))
+        }
+    }
+
     @Test func aSecondDaemonIsRefused() async throws {
         let first = try await daemon()
         let second = try await samepage("daemon", "--socket", socket)

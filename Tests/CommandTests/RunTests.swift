@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Testing
 import samepage
@@ -95,6 +96,24 @@ struct RunTests {
         #expect(try await run("--", folder("no-interpreter")).status == 127)
         let loop = try await run("--", folder("loop"))
         #expect(loop.status == 126 && loop.isOneLineOfError)
+    }
+
+    /// What only execve itself finds out is all that is said.
+    @Test func programsThatTheKernelRefuses() async throws {
+        var bytes = Array(try Data(contentsOf: URL(filePath: "/usr/bin/env")))
+        let busy = try folder.write("busy", bytes, mode: 0o755)
+        let writer = unsafe open(busy, O_WRONLY | O_CLOEXEC)
+        defer { close(writer) }
+        let result = try await run("--", busy)
+        // Linux 6.11 and 6.12 let it start.
+        if result.status != 0 {
+            #expect(result.status == 126 && result.isOneLineOfError && result.errors.contains("cannot start"))
+        }
+        let loader = Array("/ld-linux".utf8)
+        let place = try #require(bytes.indices.first { bytes[$0...].starts(with: loader) })
+        bytes[place + 1] = UInt8(ascii: "X")
+        let unloadable = try await run("--", try folder.write("unloadable", bytes, mode: 0o755))
+        #expect(unloadable.status == 127 && unloadable.isOneLineOfError, "\(unloadable.errors)")
     }
 
     @Test func theSameStatusesAsEnv() async throws {

@@ -152,6 +152,28 @@ extension ServiceTests {
             try await rig.stop()
         }
 
+        @Test("what an agent says of itself is bounded by what can be")
+        func boastfulAgent() async throws {
+            let rig = try await ServiceRig()
+            let agent = try rig.client([1, 2])
+            let sizeOfHead = MemoryLayout<WireHeader>.size
+            agent.misbehave { _, kind, answer in
+                if kind == .statistics {
+                    for place in sizeOfHead..<answer.count { answer[place] = 0xFF }
+                    // A reason that exists, and as many bytes as there are numbers for.
+                    for place in 0..<8 { answer[answer.count - 16 + place] = place == 0 ? 3 : 0 }
+                }
+                return .send
+            }
+            #expect(eventually { (try? rig.daemon.clients().first?.orphanedPages ?? 0) ?? 0 > 0 })
+            let client = try #require(rig.daemon.clients().first)
+            // Sums over thousands of such clients still fit.
+            #expect(client.orphanedPages <= 1 << 31 && client.notMerged.values.reduce(0, +) <= pageSize << 31)
+            let used = try rig.daemon.description().cpuNanoseconds
+            #expect(used < UInt64(clock()) * 2_000 + 60_000_000_000)
+            try await rig.stop()
+        }
+
         @Test("a domain lingers after its last client, keeps no page, and what it counted stays counted")
         func linger() async throws {
             let rig = try await ServiceRig { $0.lingerSeconds = 1 }
@@ -162,7 +184,11 @@ extension ServiceTests {
             agent.leave()
             #expect(eventually { (try? rig.daemon.counters().items) == 0 })
             #expect(try rig.daemon.description().domains == 1)
-            #expect(eventually(within: 3) { (try? rig.daemon.description().domains) == 0 })
+            // Frames that a process still maps take memory, and are shown, whether it is a client or not.
+            try await Task.sleep(for: .milliseconds(1500))
+            #expect(try rig.daemon.description().domains == 1 && rig.daemon.description().storedBytes >= pageSize)
+            agent.stop()
+            #expect(eventually { (try? rig.daemon.description().domains) == 0 })
             let after = try rig.daemon.counters()
             #expect(after.pagesMerged >= before.pagesMerged && after.pagesScanned >= before.pagesScanned)
             #expect(after.fullScans >= before.fullScans && after.pagesShared == 0)

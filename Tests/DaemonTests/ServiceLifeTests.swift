@@ -123,6 +123,24 @@ extension ServiceTests {
             try await rig.stop()
         }
 
+        @Test("clients that keep silent cost those who look no more time than one of them")
+        func silentClients() async throws {
+            let rig = try await ServiceRig()
+            try rig.daemon.set("run", to: "0")
+            for _ in 0..<8 {
+                try rig.client([1]).misbehave { _, kind, _ in kind == .statistics ? .keepSilent : .send }
+            }
+            let honest = try rig.client([1])
+            // What was said less than a second ago is not asked for again.
+            try await Task.sleep(for: .milliseconds(1100))
+            let start = lm_monotonic_nanoseconds()
+            _ = try rig.daemon.description()
+            #expect(lm_monotonic_nanoseconds() - start < 4_000_000_000)
+            #expect(eventually { (try? rig.daemon.clients().count) == 1 })
+            #expect(honest.locked { honest.welcome != nil })
+            try await rig.stop()
+        }
+
         @Test(
             "a stopped process is dropped after a second with one line, and the domain goes on",
             .enabled(if: ServiceProcess.missing == nil, "needs /usr/bin/python3"))

@@ -51,6 +51,24 @@ struct StoreTests {
         #expect(unsafe frame.load(as: UInt8.self) == 7)
     }
 
+    @Test("the stores of one user have so many segments together, those that are held included")
+    func budget() throws {
+        let budget = UserBudget(mostKept: 0, mostSegments: 1)
+        let first = SegmentStore(pageSize: pageSize, budget: budget)
+        let row = try #require(Self.add(1, to: first))
+        let holder = dup(try #require(first.descriptor(ofSegment: 0)))
+        var second: SegmentStore? = SegmentStore(pageSize: pageSize, budget: budget)
+        #expect(Self.add(1, to: second!) == nil)
+        first.release(row)
+        #expect(first.retireUnused() == [0] && first.reapRetired().isEmpty)
+        #expect(Self.add(1, to: second!) == nil)
+        close(holder)
+        #expect(first.reapRetired() == [0])
+        #expect(Self.add(1, to: second!) != nil && Self.add(1, to: first) == nil)
+        second = nil
+        #expect(Self.add(1, to: first) != nil)
+    }
+
     @Test("others than the daemon's user and root cannot open it")
     func mode() throws {
         let (store, _) = try makeStore()

@@ -8,7 +8,8 @@ extension RealPrograms {
             .timeLimit(.minutes(4)),
             arguments: [
                 "writes", "dontneed", "free", "grow", "move", "mlock", "fork", "spawn", "munmap", "mprotect", "fixed",
-                "unmergeable", "closing", "signals", "answers", "any", "core",
+                "unmergeable", "closing", "signals", "answers", "any", "core", "dontfork", "failing", "readonly",
+                "mlockall",
             ])
         func mergedMemory(behaves name: String) async throws {
             let daemon = try await TestDaemon()
@@ -29,6 +30,34 @@ extension RealPrograms {
             try #require(result.output.hasPrefix("ok ") && numbers.count == 2, "\(result.output)")
             #expect(numbers[0] > 1000)
             #expect(numbers[1] > 0, "no page was merged when it was written: the test shows nothing")
+        }
+
+        @Test(.timeLimit(.minutes(3))) func manyThreadsChangeMappings() async throws {
+            let daemon = try await TestDaemon()
+            let program = try await Programs.shared.path("change_memory")
+            let result = try await run(daemon.agent() + [program, "6"], within: .seconds(90))
+            #expect(result.status == 0, "\(result.output) \(result.errors)")
+            #expect(!daemon.child.hasEnded, "\(daemon.child.errors)")
+        }
+
+        @Test(.timeLimit(.minutes(2))) func childrenOfEveryKindFindTheMemory() async throws {
+            let daemon = try await TestDaemon()
+            let program = try await Programs.shared.path("fork_ways")
+            let plain = try await run([program])
+            let loaded = try await run(daemon.agent() + [program], within: .seconds(60))
+            #expect(plain.status == 0)
+            #expect(loaded.status == plain.status)
+            #expect(loaded.output == plain.output)
+        }
+
+        @Test(.timeLimit(.minutes(2))) func programsEndWithTheirLastThread() async throws {
+            let daemon = try await TestDaemon()
+            let program = try await Programs.shared.path("last_thread")
+            let plain = try await run([program])
+            let loaded = try await run(daemon.agent() + [program], within: .seconds(30))
+            #expect(plain.status == 0 && plain.output.hasSuffix("exit handler\n"))
+            #expect(loaded.status == plain.status)
+            #expect(loaded.output == plain.output)
         }
 
         @Test(.timeLimit(.minutes(3))) func forkedChildIsAClientOfItsOwn() async throws {

@@ -427,7 +427,8 @@ static void any(void) {
     if ((on = prctl(68, 0, 0, 0, 0)) != 0) fail("PR_GET_MEMORY_MERGE says %d after PR_SET_MEMORY_MERGE 0", on);
 }
 
-/// A core has the content of merged memory, also of pages that were never written since.
+/// A core has the content of merged memory, also of pages that were never written since, when private pages of files
+/// (bit 2 of coredump_filter) are asked for.
 static void core(void) {
     char pattern[256] = "", place[] = "/tmp/samepage-core-XXXXXX";
     int file = open("/proc/sys/kernel/core_pattern", O_RDONLY);
@@ -441,6 +442,9 @@ static void core(void) {
     limit.rlim_cur = limit.rlim_max;
     if (limit.rlim_max != RLIM_INFINITY || setrlimit(RLIMIT_CORE, &limit) != 0) return;
     if (mkdtemp(place) == NULL || chdir(place) != 0) fail("%s: %s", place, strerror(errno));
+    file = open("/proc/self/coredump_filter", O_WRONLY);
+    if (file < 0 || write(file, "0x37", 4) != 4) fail("coredump_filter: %s", strerror(errno));
+    close(file);
     char *memory = merged_memory();
     pid_t child = fork();
     if (child == 0) abort();
@@ -467,6 +471,90 @@ static void core(void) {
     expect_content(memory, 0, PAGES, "in the parent of what dumped core");
 }
 
+/// What is kept from children is not touched there by anyone.
+static void kept_from_children(void) {
+    char *kept = map_pages(PAGES);
+    char *passed = map_pages(PAGES);
+    fill(kept, 0, PAGES);
+    fill(passed, 0, PAGES);
+    if (madvise(kept, PAGES * PAGE, MADV_DONTFORK) != 0) fail("MADV_DONTFORK: %s", strerror(errno));
+    mark(kept, PAGES);
+    mark(passed, PAGES);
+    wait_merged(kept);
+    wait_merged(passed);
+    pid_t child = fork();
+    if (child < 0) fail("fork: %s", strerror(errno));
+    if (child == 0) {
+        if (is_mapped(kept)) fail("the child has what was kept from it");
+        seed += 2000000;
+        fill(passed, 0, PAGES);
+        wait_merged(passed);
+        expect_content(passed, 0, PAGES, "in the child");
+        _exit(0);
+    }
+    expect_child(child, "child without a part");
+    expect_content(kept, 0, PAGES, "in the parent");
+}
+
+/// A call that unmaps its target and then fails leaves a gap, which stays one.
+static void failing_late(void) {
+    char *memory = merged_memory();
+    int pipes[2];
+    if (pipe(pipes) != 0) fail("pipe: %s", strerror(errno));
+    char *gap = memory + 64 * PAGE;
+    if (mmap(gap, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, pipes[0], 0) != MAP_FAILED)
+        fail("a pipe could be mapped");
+    int was_mapped = is_mapped(gap);
+    int result = madvise(gap, PAGE, MADV_DONTNEED);
+    if (!was_mapped && (result == 0 || errno != ENOMEM)) fail("MADV_DONTNEED of a gap: %s", strerror(errno));
+    if (is_mapped(gap) != was_mapped) fail("MADV_DONTNEED has mapped something into a gap");
+    expect_content(memory, 0, 64, "before the gap");
+    expect_content(memory, 128, PAGES, "after the gap");
+    fill(memory, 0, 64);
+    fill(memory, 128, PAGES);
+    pause_milliseconds(500);
+    expect_content(memory, 0, 64, "before the gap, later");
+    expect_content(memory, 128, PAGES, "after the gap, later");
+}
+
+/// Memory that is unmerged and read-only stays read-only when it is given back.
+static void read_only(void) {
+    char *memory = merged_memory();
+    // A file opened for direct I/O: pages written since their merge stay where they are.
+    char name[] = "/tmp/samepage-semantics-XXXXXX";
+    int file = mkstemp(name);
+    if (file < 0) fail("mkstemp: %s", strerror(errno));
+    close(file);
+    file = open(name, O_RDWR | O_DIRECT);
+    unlink(name);
+    memory[5] ^= 1;
+    if (madvise(memory, PAGES * PAGE, MADV_UNMERGEABLE) != 0) fail("MADV_UNMERGEABLE: %s", strerror(errno));
+    if (mprotect(memory, PAGE, PROT_READ) != 0) fail("mprotect: %s", strerror(errno));
+    if (madvise(memory, PAGE, MADV_DONTNEED) != 0) fail("MADV_DONTNEED: %s", strerror(errno));
+    expect_zeros(memory, 0, 1, "given back");
+    signal(SIGSEGV, on_fault);
+    if (!faults(memory, 1)) fail("memory that is read-only could be written");
+    expect_content(memory, 1, PAGES, "the others");
+    if (file >= 0) close(file);
+}
+
+/// mlockall counts what the program has, not what merging needs.
+static void everything_locked(void) {
+    char *memory = merged_memory();
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    setrlimit(RLIMIT_MEMLOCK, &limit);
+    size_t before = locked_kibibytes();
+    if (mlockall(MCL_CURRENT) != 0) fail("mlockall: %s", strerror(errno));
+    size_t locked = locked_kibibytes() - before;
+    if (locked > 48 * 1024) fail("mlockall locked %zu KiB", locked);
+    expect_content(memory, 0, PAGES, "locked");
+    expect_unmerged(memory, "locked");
+    if (munlockall() != 0) fail("munlockall: %s", strerror(errno));
+    fill(memory, 0, PAGES);
+    wait_merged(memory);
+    expect_content(memory, 0, PAGES, "merged after munlockall");
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -488,6 +576,10 @@ static const struct {
     {"answers", answers},
     {"any", any},
     {"core", core},
+    {"dontfork", kept_from_children},
+    {"failing", failing_late},
+    {"readonly", read_only},
+    {"mlockall", everything_locked},
 };
 
 int main(int count, char **arguments) {

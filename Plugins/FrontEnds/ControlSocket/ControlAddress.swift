@@ -63,7 +63,19 @@ struct ControlListener: Sendable {
         if error == 0, unsafe chmod(path, 0o666) != 0 || listen(socket, 64) != 0 { error = errno }
         guard error == 0 else {
             close()
-            throw ControlError(.cannotListen, "cannot listen on \(path): \(errorText(error))")
+            throw Self.failure(path, error)
+        }
+    }
+
+    private static func failure(_ path: String, _ error: Int32) -> ControlError {
+        switch error {
+        case ENOENT, ENOTDIR:
+            ControlError(
+                .cannotListen, "the directory of \(path) does not exist: make it, or choose another path with --socket")
+        case EACCES, EPERM, EROFS:
+            ControlError(
+                .cannotListen, "no permission to make \(path): run as its owner, or choose another path with --socket")
+        default: ControlError(.cannotListen, "cannot listen on \(path): \(errorText(error))")
         }
     }
 

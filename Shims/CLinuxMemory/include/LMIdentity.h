@@ -42,6 +42,7 @@ static inline long lm_file_mode(const char *path) {
     return error < 0 ? error : (long)status.st_mode;
 }
 
+static inline uint32_t lm_real_user(void) { return (uint32_t)lm_system_call(SYS_getuid, 0, 0, 0, 0, 0, 0); }
 static inline uint32_t lm_effective_user(void) { return (uint32_t)lm_system_call(SYS_geteuid, 0, 0, 0, 0, 0, 0); }
 
 /// Opens a path below an open directory, for reading, close-on-exec.

@@ -9,6 +9,12 @@ static inline long lm_capabilities_size(const char *path) {
     return lm_system_call(SYS_getxattr, (long)path, (long)"security.capability", 0, 0, 0, 0);
 }
 
+/// Whether a program may be executed with these arguments and variables, without doing it (AT_EXECVE_CHECK, Linux
+/// 6.14): 0 it may, as far as can be said before its file is read; or minus the error number, EINVAL on older kernels.
+static inline int lm_check_execution(const char *path, char *const *arguments, char *const *variables) {
+    return (int)lm_system_call(SYS_execveat, -100, (long)path, (long)arguments, (long)variables, 0x10000, 0);
+}
+
 /// Whether a seccomp filter lets a process live that makes the agent's system calls: tried in a child, which makes each
 /// of them in a way that does nothing, and ends. 1 it lives, 0 it was killed, or minus the error number.
 static inline int lm_agent_calls_survive(void) {

@@ -10,6 +10,7 @@
 /// errno of the calling thread.
 int *__errno_location(void);
 void *dlsym(void *handle, const char *name);
+_Noreturn void exit(int status);
 
 /// What dladdr tells (Dl_info).
 struct lm_symbol_home {

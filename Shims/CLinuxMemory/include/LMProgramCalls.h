@@ -60,6 +60,12 @@ static inline long lm_shm_size(int segment) {
     return result < 0 ? result : (long)status.shm_segsz;
 }
 
+/// Whether RLIMIT_AS limits the address space of the process, or is unknown.
+static inline int lm_address_space_is_limited(void) {
+    uint64_t limit[2] = {0, 0};
+    return lm_system_call(SYS_prlimit64, 0, 9, 0, (long)limit, 0, 0) != 0 || limit[0] != ~(uint64_t)0;
+}
+
 /// The numbers of calls that a program may make by syscall().
 enum {
     LM_SYS_MMAP = SYS_mmap,

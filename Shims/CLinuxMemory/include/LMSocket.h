@@ -116,11 +116,17 @@ static inline long lm_send(int descriptor, const void *bytes, size_t size, const
     return lm_system_call(SYS_sendmsg, descriptor, (long)&message, LM_MSG_NOSIGNAL | LM_MSG_DONTWAIT, 0, 0, 0);
 }
 
-/// Receives one message, its sender and its descriptors (close-on-exec, now the caller's). Never blocks.
-static inline struct lm_received lm_receive(int descriptor, void *bytes, size_t capacity) {
+enum {
+    /// Bytes that the name of the sender takes, and those that it takes with as many descriptors as are taken.
+    LM_ROOM_SENDER = 32,
+    LM_ROOM_ALL = 128,
+};
+
+/// Receives one message and what fits of its sender and descriptors in `room` bytes, at most ``LM_ROOM_ALL``.
+static inline struct lm_received lm_receive_within(int descriptor, void *bytes, size_t capacity, size_t room) {
     struct lm_piece piece = {bytes, capacity};
-    _Alignas(8) char control[128];
-    struct lm_message message = {0, 0, &piece, 1, control, sizeof control, 0};
+    _Alignas(8) char control[LM_ROOM_ALL];
+    struct lm_message message = {0, 0, &piece, 1, control, room, 0};
     struct lm_received result = {0, 0, -1, -1, -1, 0, {-1, -1, -1, -1}};
     // MSG_CMSG_CLOEXEC
     result.size = lm_system_call(SYS_recvmsg, descriptor, (long)&message, LM_MSG_DONTWAIT | 0x40000000, 0, 0, 0);
@@ -152,6 +158,18 @@ static inline struct lm_received lm_receive(int descriptor, void *bytes, size_t 
         offset += (head->size + 7) / 8 * 8;
     }
     return result;
+}
+
+/// Receives one message, its sender and its descriptors (close-on-exec, now the caller's). Never blocks.
+static inline struct lm_received lm_receive(int descriptor, void *bytes, size_t capacity) {
+    return lm_receive_within(descriptor, bytes, capacity, LM_ROOM_ALL);
+}
+
+/// Receives one message and its sender; descriptors that come with it are never opened, and mark it as cut. For
+/// messages of those who are not trusted: to close a descriptor of a file system in user space takes as long as that
+/// likes.
+static inline struct lm_received lm_receive_words(int descriptor, void *bytes, size_t capacity) {
+    return lm_receive_within(descriptor, bytes, capacity, LM_ROOM_SENDER);
 }
 
 /// One entry of poll (struct pollfd).

@@ -38,6 +38,42 @@ func forget(_ start: UInt, _ end: UInt) {
     ownMappings.remove(start, end)
 }
 
+/// What was mapped between two addresses may be no more: of a call that failed halfway, or one that nobody told us
+/// of. The lock is held.
+func forgetUnmapped(_ start: UInt, _ end: UInt) {
+    guard start < end, ranges.touches(start, end), lm_test_mapped(start, Int(end - start)) == -Int32(LM_ENOMEM) else {
+        return
+    }
+    var address = start
+    while let run = ranges.knownRun(from: address, limit: end) {
+        address = run.start
+        var size = run.end - run.start
+        while address < run.end {
+            size = min(size, run.end - address)
+            // Only the kernel's map knows: large parts are asked for first, and halved where they differ.
+            if lm_test_mapped(address, Int(size)) != -Int32(LM_ENOMEM) {
+                address += size
+                size *= 2
+            } else if size == 4096 || isEmpty(address, size) {
+                forget(address, address + size)
+                address += size
+                size *= 2
+            } else {
+                size = (size / 2 + 4095) & ~4095
+            }
+        }
+    }
+}
+
+/// Whether nothing at all is mapped in a part of the address space.
+private func isEmpty(_ address: UInt, _ size: UInt) -> Bool {
+    let flags = Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE | LM_MAP_FIXED_NOREPLACE)
+    let mapped = lm_mmap(address, Int(size), Int32(LM_PROT_NONE), flags, -1, 0)
+    guard lm_is_error(mapped) == 0 else { return false }
+    _ = lm_munmap(UInt(bitPattern: mapped), Int(size))
+    return UInt(bitPattern: mapped) == address
+}
+
 /// Has the agent's thread look at what is new. The lock is not held; errno stays as it is.
 func wakeAgent(byAllocator: Bool = false) {
     // SAFETY: errno of this thread.

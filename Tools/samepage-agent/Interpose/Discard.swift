@@ -11,6 +11,10 @@ func discard(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
     var result: Int32 = 0
     if !ranges.hasFrames(start, end) {
         result = lm_madvise(start, Int(end - start), advice)
+        // What the kernel may take away at any time must not be on its way through a merge.
+        if advice == Int32(LM_MADV_FREE), result == 0 || result == -Int32(LM_ENOMEM) {
+            _ = lm_madvise(start, Int(end - start), Int32(LM_MADV_DONTNEED))
+        }
         ranges.markDiscarded(start, end, isReplaced: false)
     } else if ranges.hasUnfitFrames(start, end) {
         AgentLock.release()

@@ -40,7 +40,13 @@ func lockForProgram(_ number: Int, _ address: UInt, _ size: Int, _ flags: Int) -
     ranges.markUnfit(start, end, retry: false)
     AgentLock.release()
     let result = call()
-    if result != 0 { examineAgain(start, end) }
+    if result != 0 {
+        examineAgain(start, end)
+    } else if enterCall() {
+        // A look at the map meanwhile found them not locked yet.
+        ranges.markUnfit(start, end, retry: false)
+        AgentLock.release()
+    }
     return result
 }
 
@@ -71,20 +77,30 @@ private func lockAllByKernel(_ flags: Int32) -> Int32 {
 }
 
 /// mlockall, on the agent's thread: the kernel fills every page that it locks, and would wait for ever for those of the
-/// staging area, which nobody fills but a merge.
+/// staging area, which nobody fills but a merge. Segments of frames are not mapped meanwhile.
 func lockEverything(_ flags: Int32) -> Int {
     let isMine = AgentLock.acquire()
     defer { if isMine { AgentLock.release() } }
+    // They count as memory to lock, and would be filled.
+    segments.unmapAll()
     guard let remapper = unsafe work.remapper else { return Int(lockAllByKernel(flags)) }
     let context = unsafe remapper.pointee.context
     let staging = unsafe remapper.pointee.staging
     let size = unsafe Remapper.stagingSize(remapper.pointee.pageSize)
     _ = lm_uffd_unregister(context, staging, size)
     let result = lockAllByKernel(flags)
-    _ = lm_system_call(Int(LM_SYS_MUNLOCK), Int(bitPattern: staging), size, 0, 0, 0, 0)
-    _ = lm_madvise(staging, size, Int32(LM_MADV_DONTNEED))
+    unsafe remapper.pointee.emptyStaging()
     _ = lm_uffd_register(context, staging, size, LM_UFFD_MODE_MISSING)
     return Int(result)
+}
+
+extension Remapper {
+    /// Gives back what the kernel has filled the staging area with: pages can only be moved to where there are none.
+    func emptyStaging() {
+        let size = Remapper.stagingSize(pageSize)
+        _ = lm_system_call(Int(LM_SYS_MUNLOCK), Int(bitPattern: staging), size, 0, 0, 0, 0)
+        _ = lm_madvise(staging, size, Int32(LM_MADV_DONTNEED))
+    }
 }
 
 func unlockAllForProgram() -> Int32 {

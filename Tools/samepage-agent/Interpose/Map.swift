@@ -51,6 +51,9 @@ func mapForProgram(
         let isOrdinary = flags & Int32(LM_MAP_STACK | LM_MAP_LOCKED) == 0
         if isPlain { ownMappings.add(start, end, isOrdinary: isOrdinary) }
         if isPlain, isOrdinary, allowsReadAndWriteOnly(protection) { isWanted = wantAny(start, end) }
+    } else if isFixed, let end = pageEnd(address, size) {
+        // Late failures leave nothing there.
+        forgetUnmapped(address, end)
     }
     AgentLock.release()
     if isWanted { wakeAgent(byAllocator: true) }
@@ -79,6 +82,8 @@ func attachForProgram(_ segment: Int32, _ address: UInt, _ flags: Int32) -> Int 
     let result = lm_system_call(Int(LM_SYS_SHMAT), Int(segment), Int(bitPattern: address), Int(flags), 0, 0, 0)
     if lm_is_error(result) == 0, let end = pageEnd(UInt(bitPattern: result), size) {
         forget(UInt(bitPattern: result), end)
+    } else if let end = pageEnd(address, size) {
+        forgetUnmapped(address, end)
     }
     return result
 }

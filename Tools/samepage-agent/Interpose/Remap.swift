@@ -16,7 +16,7 @@ func remapForProgram(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32
     }
     guard ranges.touches(request.old, request.oldEnd) else {
         let result = call()
-        if lm_is_error(result) == 0 { request.keepBooks(UInt(bitPattern: result)) }
+        request.takeAnswer(result)
         AgentLock.release()
         return result
     }
@@ -24,7 +24,7 @@ func remapForProgram(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32
     var result = -Int(LM_EFAULT)
     if !hasFrames || request.onlyShrinks {
         result = call()
-        if lm_is_error(result) == 0 { request.keepBooks(UInt(bitPattern: result)) }
+        request.takeAnswer(result)
     }
     AgentLock.release()
     // Where we have replaced pages, one mapping of the program's has become several, which the kernel refuses to move
@@ -77,6 +77,14 @@ struct MoveRequest {
     var mayMove: Bool { flags & Int32(LM_MREMAP_MAYMOVE) != 0 }
     /// Nothing moves and nothing grows.
     var onlyShrinks: Bool { newSize < oldSize && !isFixed }
+
+    /// The kernel has answered: the tables follow. The lock is held.
+    func takeAnswer(_ result: Int) {
+        if lm_is_error(result) == 0 { return keepBooks(UInt(bitPattern: result)) }
+        // Before it fails it may have made room at the new place, and cut off the end of the old.
+        if isFixed { forgetUnmapped(target, target + newSize) }
+        if newSize < oldSize { forgetUnmapped(old + newSize, oldEnd) }
+    }
 
     /// The kernel has done it: the tables follow. The lock is held.
     func keepBooks(_ place: UInt) {

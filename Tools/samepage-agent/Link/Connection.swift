@@ -13,6 +13,7 @@ func connect() {
         return
     }
     link.socket = socket
+    link.user = lm_real_user()
     link.stage = .greeting
     link.deadline = now() + seconds(10)
     var hello = WireHello()

@@ -20,6 +20,8 @@ struct LinkState {
     var doorbell: Int32 = -1
     /// The upload buffer; -1 without one.
     var uploadBuffer: Int32 = -1
+    /// The user of the process when it connected.
+    var user: UInt32 = 0
     /// Connections so far that were welcomed.
     var welcomes: UInt32 = 0
     /// Tries since the last welcome.
@@ -42,7 +44,8 @@ struct LinkState {
     /// The process was forked from one with the agent in it, and its map tables still say what they said there.
     var isForked = false
     var mustOrphan = false
-    /// Where the search for pages of stores that are gone goes on; `nil` when there is none under way.
+    /// Where the search for written pages of stores that are gone, and for those not wanted any more, goes on; `nil`
+    /// when there is none under way.
     var foreignCursor: UInt?
     /// A job is under way, from within a request.
     var isInJob = false

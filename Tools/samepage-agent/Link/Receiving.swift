@@ -8,6 +8,8 @@ func receiveMessage() {
     var descriptors = PassedDescriptors(received)
     defer { descriptors.closeAll() }
     guard received.size > 0 else { return disconnect(retryAfter: backOff()) }
+    // A process that has become another user's keeps nothing of the memory of the first one's others.
+    guard link.user == lm_real_user() else { return disconnect(retryAfter: backOff()) }
     var message = unsafe WireBuffer(bytes: buffers.received, capacity: WireLimit.message)
     message.received(received.size)
     guard let header = message.take(WireHeader.self), !header.isAnswer, let kind = WireKind(rawValue: header.kind),

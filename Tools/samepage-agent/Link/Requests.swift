@@ -145,7 +145,6 @@ private func answerStatistics(_ header: WireHeader, _ message: inout WireBuffer)
     guard message.remaining == 0 else { return false }
     var answer = beginAnswer(header)
     let known = statistics()
-    if known.orphanedPages > 0, link.foreignCursor == nil { link.foreignCursor = 0 }
     _ = answer.append(known)
     var count = 0
     forEachRefusal { refusal in

@@ -3,7 +3,7 @@ import CLinuxMemory
 /// A segment of frames, as far as the agent has it open.
 @safe
 struct AgentSegment {
-    /// The address of the agent's own read-only mapping; 0 while it is not open.
+    /// The address of the agent's own read-only mapping; 0 while it is not mapped.
     var address: UInt
     /// The file that had this number last, also when it is closed: pages may still lie over it.
     var inode: UInt64
@@ -45,8 +45,8 @@ struct SegmentTable {
 
     /// The descriptor to map a frame from; below 0 if its segment is not open.
     func descriptor(of frame: UInt32) -> Int32 {
-        let segment = self[frame / WireLimit.framesOfSegment]
-        return segment.address == 0 ? -1 : segment.descriptor
+        let number = frame / WireLimit.framesOfSegment
+        return isMapped(number) ? self[number].descriptor : -1
     }
 
     /// The bytes of a frame, which cannot be written through this pointer; `nil` if its segment is not open.
@@ -61,7 +61,7 @@ struct SegmentTable {
     ///
     /// A segment must not shrink, or whoever reads a page of it may be killed; and nobody may write to it any more
     /// but who
-    /// holds a mapping from before. Where it cannot be mapped it stays closed, and merges with its frames fail.
+    /// holds a mapping from before. While it cannot be mapped merges with its frames fail.
     mutating func open(_ number: UInt32, _ descriptor: Int32) -> Bool {
         let needed = Int32(LM_SEAL_SHRINK | LM_SEAL_FUTURE_WRITE | LM_SEAL_SEAL)
         let file = lm_file_identity(descriptor)
@@ -77,22 +77,41 @@ struct SegmentTable {
             if self[number].inode != 0 { makeForeign(overSegment: number) }
             self[number].inode = file.inode
         }
-        let mapped = lm_mmap(0, SegmentTable.size, Int32(LM_PROT_READ), Int32(LM_MAP_SHARED), descriptor, 0)
-        guard lm_is_error(mapped) == 0 else {
-            _ = lm_close(descriptor)
-            return true
-        }
+        self[number].descriptor = descriptor
+        _ = isMapped(number)
+        return true
+    }
+
+    /// Whether a segment is mapped, or can be now.
+    ///
+    /// Not while whatever is mapped is locked: the kernel would fill every hole of the segment with memory. Nor in a
+    /// process whose address space is limited: its own mmap would fail for what a segment takes of it.
+    private func isMapped(_ number: UInt32) -> Bool {
+        let segment = self[number]
+        if segment.address != 0 { return true }
+        guard segment.descriptor != 0, unsafe lm_atomic_load(&locksFuture) == 0, lm_address_space_is_limited() == 0
+        else { return false }
+        let flags = Int32(LM_MAP_SHARED | LM_MAP_NORESERVE)
+        let mapped = lm_mmap(0, SegmentTable.size, Int32(LM_PROT_READ), flags, segment.descriptor, 0)
+        guard lm_is_error(mapped) == 0 else { return false }
         _ = lm_madvise(UInt(bitPattern: mapped), SegmentTable.size, Int32(LM_MADV_DONTFORK))
         self[number].address = UInt(bitPattern: mapped)
-        self[number].descriptor = descriptor
         return true
+    }
+
+    /// Unmaps all segments; they stay open, and are mapped again when needed.
+    func unmapAll() {
+        for number in 0..<used where self[number].address != 0 {
+            _ = lm_munmap(self[number].address, SegmentTable.size)
+            self[number].address = 0
+        }
     }
 
     /// Closes a segment. Pages that lie over it stay as they are.
     func close(_ number: UInt32) {
         let segment = self[number]
-        guard segment.address != 0 else { return }
-        _ = lm_munmap(segment.address, SegmentTable.size)
+        guard segment.descriptor != 0 else { return }
+        if segment.address != 0 { _ = lm_munmap(segment.address, SegmentTable.size) }
         _ = lm_close(segment.descriptor)
         forget(number)
     }

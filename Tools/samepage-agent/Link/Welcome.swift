@@ -25,7 +25,8 @@ func beServed(_ welcome: WireWelcome, _ descriptors: inout PassedDescriptors) ->
         link.storeLow = welcome.storeLow
     }
     link.checksum = checksum
-    link.missing = work.openRemapper(device: -1)
+    // What segments take of the address space would be missing from the program's own.
+    link.missing = lm_address_space_is_limited() != 0 ? .outOfResources : work.openRemapper(device: -1)
     if link.missing == .noUserfault, device >= 0 { link.missing = work.openRemapper(device: device) }
     if link.welcomes > 0 {
         // The new daemon has seen nothing yet.

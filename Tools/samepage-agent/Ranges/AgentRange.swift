@@ -27,6 +27,8 @@ struct AgentRange {
     static var hasNews: UInt32 { 8 }
     /// No page is wanted any more: the agent's thread takes it out.
     static var isLeaving: UInt32 { 16 }
+    /// When nothing was new last, some pages were not mergeable, and so perhaps not tracked.
+    static var hasGaps: UInt32 { 32 }
 
     /// The address after the last page.
     var end: UInt { base + UInt(pageCount) << 12 }

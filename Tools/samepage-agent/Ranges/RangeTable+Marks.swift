@@ -27,6 +27,15 @@ extension RangeTable {
         return unsafe position < count && self[position].pointee.base < end
     }
 
+    /// The first part of a range from an address on.
+    func knownRun(from address: UInt, limit: UInt) -> (start: UInt, end: UInt)? {
+        let position = firstPosition(endingAfter: address)
+        guard position < count else { return nil }
+        // SAFETY: a range of the table.
+        let start = unsafe max(address, self[position].pointee.base)
+        return unsafe start < limit ? (start, min(limit, self[position].pointee.end)) : nil
+    }
+
     /// Whether any page between two addresses lies over a frame.
     func hasFrames(_ start: UInt, _ end: UInt) -> Bool {
         var found = false
@@ -75,8 +84,11 @@ extension RangeTable {
         unsafe forEachPart(start, end) { range, first, last in
             // Nothing is examined there yet: that the next examination takes them is enough.
             if unsafe range.pointee.area != 0 {
-                // SAFETY: places of the range's own pages.
-                for page in first..<last where unsafe !range.pointee.entries[page].isGone {
+                for page in first..<last {
+                    // SAFETY: places of the range's own pages.
+                    let entry = unsafe range.pointee.entries[page]
+                    // Those over frames also where they are not wanted any more: they still have to be replaced.
+                    if entry.isGone, !entry.liesOverFrame { continue }
                     unsafe range.pointee.entries[page].isUnfit = true
                     unsafe range.pointee.entries[page].isDiscarded = true
                 }
@@ -110,7 +122,10 @@ extension RangeTable {
                 unsafe range.pointee.entries[page].isDiscarded = true
             }
             unsafe range.pointee.flags |= AgentRange.hasNews
-            if isReplaced { unsafe range.pointee.flags |= AgentRange.lacksTracking }
+            guard isReplaced else { return }
+            // Whoever reads the kernel's map now may still find the frames there.
+            unsafe noteChange(range)
+            unsafe range.pointee.flags |= AgentRange.lacksTracking
         }
         if isReplaced { settle(start, end) }
     }

@@ -42,6 +42,9 @@ enum AgentLock {
         if !isAgent { _ = lm_set_signal_mask(mask) }
     }
 
+    /// In a forked child: the lock is held by its only thread, whatever thread pointer that was given.
+    static func takeOver() { unsafe lm_atomic_store_wide(&owner, UInt(lm_this_thread())) }
+
     /// In a forked child, whose only thread holds the lock: nobody else waits or holds it.
     static func releaseInChild() {
         unsafe lm_atomic_store(&waiting, 0)

@@ -12,8 +12,8 @@ private func constructAgent(_ environment: Environment) {
 
 /// The entry in the list of constructors.
 @section(".init_array") @used
-private let agentConstructor:
-    @convention(c) (Int32, UnsafeRawPointer?, UnsafePointer<UnsafePointer<CChar>?>?) -> Void = { _, _, environment in
+private let agentConstructor: @convention(c) (Int32, UnsafeRawPointer?, UnsafePointer<UnsafePointer<CChar>?>?) -> Void =
+    { _, _, environment in
         // SAFETY: glibc passes the program's arguments and environment to every constructor.
         unsafe constructAgent(Environment(strings: environment))
     }

@@ -16,15 +16,27 @@ func examineRanges() -> Bool {
     guard hasRanges else { return true }
     var found = Refusals()
     var reader = SmapsReader()
+    var reached: UInt = 0
     while let entry = reader.next() {
-        guard examine(entry, started: start, &found) else { return false }
+        guard examineGap(reached, entry.start), examine(entry, started: start, &found) else { return false }
+        reached = max(reached, entry.end)
     }
     guard reader.isWell else {
         unsafe lm_atomic_store(&rangesToExamine, 1)
         return false
     }
+    guard examineGap(reached, UInt.max & ~4095) else { return false }
     finishExamination(started: start)
     unsafe refusals = found
+    return true
+}
+
+/// Where nothing is mapped the program has unmapped behind libc's back, or a fork left something out.
+private func examineGap(_ start: UInt, _ end: UInt) -> Bool {
+    guard start < end else { return true }
+    guard AgentLock.acquire() else { return false }
+    forgetUnmapped(start, end)
+    AgentLock.release()
     return true
 }
 

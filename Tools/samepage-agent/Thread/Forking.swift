@@ -23,6 +23,7 @@ func watchForks() {
 /// and the kernel tracks nothing. What lies over frames still does. Only memory is written.
 func becomeForkedChild(mayStartThread: Bool) {
     ForkSign.set()
+    AgentLock.takeOver()
     var state = AgentThreadState()
     state.process = UInt32(bitPattern: lm_process_id())
     state.mallocKind = unsafe agentThread.mallocKind
@@ -30,8 +31,23 @@ func becomeForkedChild(mayStartThread: Bool) {
     state.isForbidden = unsafe mayStartThread ? agentThread.isForbidden : 1
     unsafe agentThread = state
     unsafe jobSlot = JobSlot()
+    // A child inherits no locks of memory.
+    unsafe lm_atomic_store(&locksFuture, 0)
     resetAfterFork()
+    forgetWhatIsNotInherited()
     if ranges.count > 0 { unsafe lm_atomic_store(&rangesToExamine, 1) }
+}
+
+/// Memory with MADV_DONTFORK is not mapped in the child.
+private func forgetWhatIsNotInherited() {
+    // From above: a range may leave the table meanwhile.
+    for position in stride(from: ranges.count - 1, through: 0, by: -1) {
+        // SAFETY: a range of the table.
+        let range = unsafe ranges[position]
+        if unsafe range.pointee.advice.contains(.dontFork) {
+            unsafe forgetUnmapped(range.pointee.base, range.pointee.end)
+        }
+    }
 }
 
 /// After fork() has returned in the child: the agent's thread starts anew if there is something for it.

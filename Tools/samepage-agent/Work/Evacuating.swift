@@ -18,12 +18,19 @@ func evacuate(segment number: UInt32) -> WireWork {
         }
         pauseForJobs()
     }
+    settleAll()
     return done
 }
 
 private func lies(_ entry: PageEntry, over number: UInt32) -> Bool {
-    guard entry.isMergeable, let frame = entry.frame else { return false }
+    guard !entry.isUnfit, let frame = entry.frame else { return false }
     return frame / WireLimit.framesOfSegment == number
+}
+
+/// Ranges of which no page is wanted leave when the last page over a frame has memory of its own.
+private func settleAll() {
+    withAgentLock { ranges.settle(0, UInt.max) }
+    link.needsLook = true
 }
 
 /// Un-shares pages of a piece, a few runs of them. Returns the first page that was not looked at; `nil` when there are
@@ -41,6 +48,7 @@ private func takeOff(
         if end > page {
             guard work.budget.shortestRun != nil else { return nil }
             unsafe unmergeRun(range, page..<end, copiesRewritten: mayMergeRewritten(), &done)
+            unsafe untrackUnwanted(range, page..<end)
             runs += 1
         }
         page = end + 1
@@ -48,8 +56,20 @@ private func takeOff(
     return min(page, pages.upperBound)
 }
 
-/// Gives pages that lie over frames of a store that is gone, and have been written since, back to anonymous memory, so
-/// that the store can go. That takes no memory: they have their own. A few runs at a time.
+/// The program may use pages that it does not want merged as it likes: nobody looks at them any more.
+private func untrackUnwanted(_ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>) {
+    var page = pages.lowerBound
+    while page < pages.upperBound {
+        var end = page
+        while end < pages.upperBound, unsafe range.entry(end).isGone { end += 1 }
+        if end > page { untrack(unsafe range.address(of: page), Int(end - page)) }
+        page = end + 1
+    }
+}
+
+/// Gives pages that have been written since their merge, and that lie over frames of a store that is gone or are not
+/// wanted any more, back to anonymous memory, so that the store can go. That takes no memory: they have their own.
+/// A few runs at a time.
 ///
 /// - Parameter start: Where to go on.
 /// - Returns: Where to go on the next time; `nil` at the end, and while there may be pins.
@@ -78,12 +98,15 @@ func returnForeign(from start: UInt) -> UInt? {
                 return unsafe isOwn && isForeign(range.entry(page))
             }
         }
-        if !goesOn { return nil }
+        if !goesOn {
+            settleAll()
+            return nil
+        }
         if isWork { break }
     }
     return cursor
 }
 
 private func isForeign(_ entry: PageEntry) -> Bool {
-    entry.isMergeable && entry.liesOverFrame && entry.frame == nil
+    !entry.isUnfit && entry.liesOverFrame && (entry.frame == nil || entry.isGone)
 }

@@ -49,13 +49,14 @@ private func observePiece(
     _ head: inout WireObserved
 ) -> UInt32 {
     guard let remapper = unsafe work.remapper else { return pages.lowerBound }
+    let tracked = unsafe trackedPart(range, pages)
     // SAFETY: the pages belong to the range; the buffer has that capacity.
     let scan = unsafe remapper.pointee.tracker.scan(
-        range.memory(of: pages.lowerBound), pageCount: pages.count, into: buffers.tracked,
+        range.memory(of: tracked.lowerBound), pageCount: tracked.count, into: buffers.tracked,
         capacity: AgentBuffers.trackedCapacity)
     head.systemCalls += UInt64(scan.systemCalls)
     if scan.error != 0 { head.error = UInt32(scan.error) }
-    let covered = min(scan.pagesDone, pages.count)
+    let covered = Int(tracked.lowerBound - pages.lowerBound) + min(scan.pagesDone, tracked.count)
     let hasNews = unsafe range.pointee.flags & AgentRange.hasNews != 0
     if covered == 0 || scan.runs == 0 && !hasNews { return pages.lowerBound + UInt32(covered) }
 
@@ -76,6 +77,24 @@ private func observePiece(
     }
     return said
 }
+
+/// The part of a piece up to the first wide gap that is worth a scan: pages that are not tracked count as written for
+/// the kernel, and it looks at each of them every time.
+private func trackedPart(_ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>) -> Range<UInt32> {
+    guard unsafe range.pointee.flags & (AgentRange.hasGaps | AgentRange.hasNews) != 0 else { return pages }
+    var first = pages.lowerBound
+    while first < pages.upperBound, unsafe !range.entry(first).isMergeable { first += 1 }
+    var end = first
+    var next = first
+    while next < pages.upperBound, next - end < widestGap {
+        next += 1
+        if unsafe range.entry(next - 1).isMergeable { end = next }
+    }
+    return first..<end
+}
+
+/// Pages of a gap that are not worth two scans.
+private var widestGap: UInt32 { 64 }
 
 /// Pages given back, and pages that the daemon does not know.
 private func noteNews(_ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>) {
@@ -166,7 +185,7 @@ private func dropNewsFlag(_ area: UInt32, reached: UInt32) {
         guard let range = unsafe ranges.find(area: area), unsafe range.pointee.flags & AgentRange.hasNews != 0,
             unsafe reached >= range.pointee.pageCount
         else { return nil }
-        unsafe range.pointee.flags &= ~AgentRange.hasNews
+        unsafe range.pointee.flags &= ~(AgentRange.hasNews | AgentRange.hasGaps)
         return unsafe (range.pointee.base, range.pointee.end)
     }
     guard let found else { return }
@@ -174,7 +193,9 @@ private func dropNewsFlag(_ area: UInt32, reached: UInt32) {
         guard unsafe range.pointee.area == area else { return false }
         for page in pages {
             let entry = unsafe range.entry(page)
-            if entry.isDiscarded || entry.isOrphaned {
+            if !entry.isMergeable { unsafe range.raise(AgentRange.hasGaps) }
+            // An orphan that cannot merge is no news until it can.
+            if entry.isDiscarded || entry.isOrphaned && entry.isMergeable {
                 unsafe range.raise(AgentRange.hasNews)
                 return false
             }

@@ -54,6 +54,10 @@ private func ownMemory(
             unsafe range.pointee.entries[Int(pages.lowerBound) + place].isDiscarded = true
         }
         unsafe range.raise(AgentRange.hasNews)
+        // What stays over frames goes back to anonymous memory later, if nobody can write to it through a pin.
+        if unsafe ranges.hasFrames(range.address(of: pages.lowerBound), range.address(of: pages.upperBound)) {
+            link.foreignCursor = 0
+        }
         if isComplete { return 0 }
     }
     // In place: pages that may not be readable, and where there is nothing to copy with. The kernel answers EFAULT or

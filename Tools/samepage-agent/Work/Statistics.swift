@@ -8,14 +8,18 @@ func statistics() -> WireStatistics {
     answer.mapEntries = UInt32(clamping: work.budget.inUse)
     answer.mapEntryLimit = UInt32(clamping: work.budget.limit)
     var orphans: UInt64 = 0
+    // Written pages that the program does not want merged any more.
+    var hasLeftovers = false
     unsafe forEachPiece(pieceLength: 8 * AgentBuffers.scanLength) { range, pages in
         for page in pages {
             let entry = unsafe range.entry(page)
             if entry.liesOverFrame, entry.frame == nil || entry.isOrphaned { orphans += 1 }
+            if entry.liesOverFrame, entry.isGone { hasLeftovers = true }
         }
         return true
     }
     answer.orphanedPages = orphans
+    if orphans > 0 || hasLeftovers, link.foreignCursor == nil { link.foreignCursor = 0 }
     answer.ownBytes = withAgentLock { ranges.ownBytes } + buffers.residentBytes + segments.residentBytes
     return answer
 }

@@ -43,6 +43,10 @@ struct DaemonCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // Until there is a handler, as after: a daemon that is told to read its configuration does not end of it. A log
+        // that nobody reads any more is no reason to end either.
+        _ = signal(SIGHUP, SIG_IGN)
+        _ = signal(SIGPIPE, SIG_IGN)
         let registry = StrategyRegistry.standard
         let socketPath = try socket.path(.toListen)
         let logger = Logger(label: "samepage") { _ in LineLog(logLevel: Logger.Level(rawValue: logLevel) ?? .info) }
@@ -54,8 +58,6 @@ struct DaemonCommand: AsyncParsableCommand {
         for name in source.unknownVariables(registry) {
             logger.warning("\(name) is no key of the configuration: it does nothing")
         }
-        // A log that nobody reads any more is no reason to end.
-        _ = signal(SIGPIPE, SIG_IGN)
         let reload = Reload(
             configuration, from: source, registry: registry, socketPath: socketPath, merger: merger, logger: logger)
         // The group logs what is thrown here too.

@@ -1,4 +1,5 @@
 import Assembly
+import Dispatch
 import FrontEnd
 import Logging
 import ServiceLifecycle
@@ -46,7 +47,15 @@ final class Reload: Service {
     }
 
     func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { reload() }
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            // To set `run` to 2 takes as long as unmerging does; the threads that tasks share are for others too.
+            await withCheckedContinuation { done in
+                DispatchQueue.global().async {
+                    self.reload()
+                    done.resume()
+                }
+            }
+        }
     }
 
     private func reload() {

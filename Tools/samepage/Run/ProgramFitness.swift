@@ -31,7 +31,9 @@ enum ProgramFitness: Equatable {
             case .foreign: self = .unfit("\(subject) is for another kind of processor")
             case .statically: self = .unfit("\(subject) is statically linked")
             case .dynamic(let loader):
-                if let own = Self.ownLoader, Self.name(loader) != Self.name(own) {
+                if unsafe access(loader, X_OK) != 0, errno == ENOENT || errno == ENOTDIR {
+                    self = .unstartable
+                } else if let own = Self.ownLoader, Self.name(loader) != Self.name(own) {
                     self = .unfit("\(subject) uses another C library (\(loader))")
                 } else if let rights = Self.gainedRights(path) {
                     self = .unfit("\(subject) \(rights)")
@@ -70,10 +72,10 @@ enum ProgramFitness: Equatable {
     }
 
     /// A seccomp filter that this process has, and the program will have, may end programs for what the agent does.
-    private static var isConfined: Bool {
-        guard let mode = ownStatus("Seccomp"), mode != "0" else { return false }
-        return lm_agent_calls_survive() != 1
-    }
+    private static var isConfined: Bool { isFiltered && lm_agent_calls_survive() != 1 }
+
+    /// Whether a seccomp filter looks at what this process asks of the system.
+    static var isFiltered: Bool { ownStatus("Seccomp") ?? "0" != "0" }
 
     /// A line of /proc/self/status.
     private static func ownStatus(_ name: String) -> String? {

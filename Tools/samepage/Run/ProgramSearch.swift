@@ -53,16 +53,38 @@ enum ProgramStart {
         return error == ENOEXEC ? execute("/bin/sh", ["/bin/sh", path] + arguments.dropFirst(), environment) : error
     }
 
+    /// Why the program could not be started, as far as the kernel says before it reads the file; 0 if nothing is known.
+    static func obstacle(_ path: String, _ arguments: [String], _ environment: EnvironmentList) -> Int32 {
+        let result = unsafe withLists(arguments, environment) { words, variables in
+            unsafe lm_check_execution(path, words, variables)
+        }
+        return result == -EINVAL || result == -ENOSYS ? 0 : -result
+    }
+
     private static func execute(_ path: String, _ arguments: [String], _ environment: EnvironmentList) -> Int32 {
-        // SAFETY: the copies end with zeros, the lists with nulls; they live until the call has failed.
-        var words: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
-        var variables: [UnsafeMutablePointer<CChar>?] = unsafe environment.entries.map { unsafe copy($0) } + [nil]
+        unsafe withLists(arguments, environment) { words, variables in
+            unsafe execve(path, words, variables)
+            return errno
+        }
+    }
+
+    private typealias List = UnsafePointer<UnsafeMutablePointer<CChar>?>
+
+    private static func withLists(
+        _ arguments: [String], _ environment: EnvironmentList, _ body: (List, List) -> Int32
+    ) -> Int32 {
+        // SAFETY: the copies end with zeros, the lists with nulls; they live until the body has returned.
+        let words: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
+        let variables: [UnsafeMutablePointer<CChar>?] = unsafe environment.entries.map { unsafe copy($0) } + [nil]
         defer {
             unsafe words.forEach { unsafe free($0) }
             unsafe variables.forEach { unsafe free($0) }
         }
-        unsafe execve(path, &words, &variables)
-        return errno
+        return unsafe words.withUnsafeBufferPointer { words in
+            unsafe variables.withUnsafeBufferPointer { variables in
+                unsafe body(words.baseAddress!, variables.baseAddress!)
+            }
+        }
     }
 
     /// The bytes, and a zero.

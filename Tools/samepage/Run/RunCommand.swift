@@ -46,15 +46,21 @@ struct RunCommand: ParsableCommand {
         } catch {
             give(up: error.status, error.description)
         }
+        var note: String?
         switch ProgramFitness(of: program) {
         case .unstartable: break
-        case .unfit(let reason): StandardError.write("samepage: \(words[0]) is not merged: \(reason)")
+        case .unfit(let reason): note = "\(words[0]) is not merged: \(reason)"
         case .fit:
             environment.preload(try AgentLibrary.find())
             environment["SAMEPAGE_SOCKET"] = path
             if mergeAny { environment["SAMEPAGE_MERGE_ANY"] = "1" }
             if let salt { environment["SAMEPAGE_SALT"] = salt }
-            if let note = DaemonPresence.note(path) { StandardError.write("samepage: \(note)") }
+            note = DaemonPresence.note(path)
+        }
+        if let note {
+            // Of a program that does not start, that is all there is to say.
+            let obstacle = ProgramFitness.isFiltered ? 0 : ProgramStart.obstacle(program, words, environment)
+            if obstacle == 0 { StandardError.write("samepage: \(note)") }
         }
         let error = ProgramStart.become(program, words, environment)
         give(up: error == ENOENT ? 127 : 126, "cannot start '\(words[0])': \(SystemError.text(error))")

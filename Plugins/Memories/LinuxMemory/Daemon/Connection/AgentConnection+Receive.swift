@@ -32,15 +32,11 @@ extension AgentConnection {
     func receive() -> Received {
         guard !isDead else { return .dead }
         // SAFETY: the room has the capacity given.
-        var got = unsafe lm_receive(descriptor, room.incoming.bytes, room.incoming.capacity)
+        let got = unsafe lm_receive_words(descriptor, room.incoming.bytes, room.incoming.capacity)
         guard got.size >= 0 else {
             if got.size == -Int(LM_EAGAIN) || got.size == -Int(LM_EINTR) { return .nothing }
             end(Int32(-got.size))
             return .dead
-        }
-        if got.descriptor_count > 0 {
-            closePassed(&got)
-            return broken("sent descriptors")
         }
         guard got.size > 0 else {
             close()
@@ -49,7 +45,7 @@ extension AgentConnection {
         guard got.pid == identity.pid, UInt32(bitPattern: got.uid) == identity.user else {
             return broken("another process or user speaks on its connection (process \(got.pid), user \(got.uid))")
         }
-        guard got.cut == 0 else { return broken("sent a message that is too long") }
+        guard got.cut == 0 else { return broken("sent a message that is too long, or descriptors") }
         room.incoming.received(got.size)
         guard let head = room.incoming.take(WireHeader.self), let kind = WireKind(rawValue: head.kind) else {
             return broken("sent an unknown message")
@@ -77,11 +73,6 @@ extension AgentConnection {
     private func broken(_ text: String) -> Received {
         fail(text)
         return .dead
-    }
-
-    private func closePassed(_ got: inout lm_received) {
-        let passed = [got.descriptors.0, got.descriptors.1, got.descriptors.2, got.descriptors.3]
-        for descriptor in passed where descriptor >= 0 { _ = lm_close(descriptor) }
     }
 
     private func receive(_ kind: WireKind, _ head: WireHeader) -> Received {

@@ -64,9 +64,12 @@ extension AgentConnection {
     func takeEntry<Entry: BitwiseCopyable>(_ entry: Entry.Type) -> Entry? { room.incoming.take(entry) }
 
     private func awaitAnswer() -> UInt32? {
+        let start = lm_monotonic_nanoseconds()
         while !isDead, let awaited {
             switch receive() {
-            case .answer(let count): return count
+            case .answer(let count):
+                noteWait(from: start)
+                return isDead ? nil : count
             case .dead: return nil
             case .event: continue
             case .nothing:

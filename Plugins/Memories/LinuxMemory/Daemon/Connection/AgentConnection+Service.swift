@@ -60,10 +60,17 @@ extension AgentConnection {
     }
 
     /// Asks the agent about itself; `nil` when the connection is dead.
-    package func fetchStatistics() -> AgentStatistics? {
+    package func fetchStatistics() -> AgentStatistics? { askForStatistics() ? collectStatistics() : nil }
+
+    /// The first half of that: many can be asked before the first answer is awaited. `false` when the connection is dead.
+    func askForStatistics() -> Bool {
         beginRequest(.statistics)
-        guard post(.statistics),
-            let answer = collect(WireStatistics.self, entries: 0...WireLimit.reasons, of: WireRefusal.self)
+        return post(.statistics)
+    }
+
+    /// The other half.
+    func collectStatistics() -> AgentStatistics? {
+        guard let answer = collect(WireStatistics.self, entries: 0...WireLimit.reasons, of: WireRefusal.self)
         else { return nil }
         var statistics = AgentStatistics(figures: answer.body, refusals: [])
         for _ in 0..<answer.entries {

@@ -31,6 +31,11 @@ package final class AgentConnection {
     package var patience: UInt64 = 1_000_000_000
     /// The same for requests that change memory.
     package var longPatience: UInt64 = 10_000_000_000
+    /// An answer that was waited for so long is slow, and how much waiting for slow answers is too much, in nanoseconds:
+    /// the others of the domain wait too, and whoever asks about it. A quarter of the time is forgiven.
+    package var slowAnswer: UInt64 = 500_000_000
+    /// See above.
+    package var mostSlowness: UInt64 = 30_000_000_000
 
     let room: MessageRoom
     var upload: UploadBuffer?
@@ -47,6 +52,9 @@ package final class AgentConnection {
     var announced: Set<UInt32> = []
     var sequence: UInt64 = 0
     var awaited: Awaited?
+    /// Time waited for slow answers, and when that was counted last.
+    private var slowness: UInt64 = 0
+    private var slownessTime: UInt64 = 0
     /// Requests sent.
     var requests: UInt64 = 0
 
@@ -97,6 +105,18 @@ package final class AgentConnection {
     func fail(_ text: String) {
         guard !isDead else { return }
         failure = text
+    }
+
+    /// An answer was waited for.
+    func noteWait(from start: UInt64) {
+        let now = lm_monotonic_nanoseconds()
+        let time = now &- start
+        guard time >= slowAnswer, !isDead else { return }
+        slowness -= min(slowness, (now &- slownessTime) / 4)
+        slowness += time
+        slownessTime = now
+        guard slowness > mostSlowness else { return }
+        fail("answers too slowly: waited for \(slowness / 1_000_000) ms of late")
     }
 
     /// What the agent has said unasked since this was last asked, in its order.

@@ -1,5 +1,4 @@
 import CLinuxMemory
-import Glibc
 import Logging
 import Merger
 import PageMemory
@@ -39,17 +38,24 @@ extension DomainEngine {
             if client.connection.isDead || client.hasEnded { gone.append(client) }
         }
         for client in gone { drop(client, because: client.hasEnded ? nil : client.connection.failure) }
-        return isNews || !gone.isEmpty
+        guard isNews || !gone.isEmpty else { return false }
+        publishSize()
+        return true
     }
 
     private func add(_ area: WireArea, of client: Client) {
-        guard client.areas[area.area] == nil, !client.waiting.contains(where: { $0.area == area.area }) else {
+        // The memory may know the number's former area a while longer than the agent.
+        guard client.connection.areas[area.area] == nil, !client.waiting.contains(where: { $0.area == area.area })
+        else {
             return misbehaved(client, "used an area's number twice")
         }
         guard area.pageCount > 0, area.firstPage < Client.endOfSpace else {
             return misbehaved(client, "added an area that cannot be")
         }
-        guard client.areas.count < WireLimit.areas, client.pages + UInt64(area.pageCount) <= Client.mostPages else {
+        let bytes = Self.bytesOfArea + Int(UInt64(area.pageCount) / Self.pagesOfByte)
+        guard client.areas.count < WireLimit.areas, client.pages + UInt64(area.pageCount) <= Client.mostPages,
+            budget.mayKeep(bytes)
+        else {
             gate.warn("large", "\(client.name) has more areas than are scanned: \(area.pageCount) pages are left out")
             return
         }
@@ -75,6 +81,8 @@ extension DomainEngine {
         nextArea += 1
         client.areas[area.area] = ClientArea(id: identifier, pageCount: area.pageCount)
         client.pages += UInt64(area.pageCount)
+        budget.keep(bytes)
+        kept += bytes
         memory.base.add(identifier, on: client.connection, wire: area.area, pageCount: area.pageCount)
         wakeSoon()
     }
@@ -127,12 +135,24 @@ extension DomainEngine {
 
     /// A client that claims more pages than the machine can have costs others memory here.
     func checkSize() {
-        guard merger.counters.items > Self.mostItems,
-            let largest = clients.max(by: { $0.pages < $1.pages })
+        publishSize()
+        guard budget.isExceeded(byOneThatKeeps: kept), let largest = clients.max(by: { $0.pages < $1.pages })
         else { return }
-        drop(largest, because: "the domain claims more pages than 16 times the machine's memory, and it most of them")
+        drop(largest, because: "its user's programs claim more pages than are possible here, and it most of its domain")
+        publishSize()
     }
 
-    /// Pages that exist, those that share memory included.
-    private static let mostItems = max(1 << 20, sysconf(Int32(_SC_PHYS_PAGES)) * 16)
+    private func publishSize() {
+        let areas = clients.reduce(into: (count: 0, bytes: 0)) { sum, client in
+            sum.count += client.areas.count
+            sum.bytes += Int(client.pages / Self.pagesOfByte)
+        }
+        let now = merger.counters.items * Counters.bytesPerItem + areas.count * Self.bytesOfArea + areas.bytes
+        budget.keep(now - kept)
+        kept = now
+    }
+
+    /// What an area takes whether its pages exist or not: a number for each 64 pages, and its records.
+    private static let pagesOfByte: UInt64 = 16
+    private static let bytesOfArea = 512
 }

@@ -16,6 +16,9 @@ final class DomainEngine {
     }
 
     let gate: LogGate
+    let budget: UserBudget
+    /// What the budget knows of this domain, in bytes.
+    var kept = 0
     var memory: WatchedMemory
     var merger: Merger
     var settings: WireSettings
@@ -43,6 +46,9 @@ final class DomainEngine {
     private var lastMaintenance: UInt64 = 0
     /// Since when there has been no client.
     var emptySince: UInt64?
+    /// Until when nobody looks again whether frames are held, and how long that is the next time.
+    private var heldUntil: UInt64 = 0
+    private var heldInterval: UInt64 = 250_000_000
     private var polls: [lm_poll_entry] = []
     private var steps: UInt32 = 0
 
@@ -51,14 +57,17 @@ final class DomainEngine {
     /// A new area cuts a sleep down to this.
     private static let longestSleepWithNews: UInt64 = 100_000_000
     private static let maintenanceInterval: UInt64 = 1_000_000_000
+    private static let longestHeldInterval: UInt64 = 32_000_000_000
 
     init(
         parts: DaemonParts, pageSize: Int, settings: WireSettings, lingerSeconds: Int, scans: ScanMark,
-        gate: LogGate, clientLeft: @escaping () -> Void
+        budget: UserBudget, gate: LogGate, clientLeft: @escaping () -> Void
     ) {
         let trustsDigests = parts.checksum.bits >= 128 && parts.stableTree.isKeyed && parts.unstableTree.isKeyed
         memory = WatchedMemory(
-            DaemonMemory(checksum: parts.checksum, trustsDigests: trustsDigests, pageSize: pageSize))
+            DaemonMemory(
+                checksum: parts.checksum, trustsDigests: trustsDigests, pageSize: pageSize, budget: budget))
+        self.budget = budget
         merger = Merger(
             configuration: parts.configuration, checksum: parts.checksum, stableTree: parts.stableTree,
             unstableTree: parts.unstableTree, policy: parts.policy, pageSize: pageSize,
@@ -83,7 +92,11 @@ final class DomainEngine {
         if !mustWork || now &- lastPoll >= Self.pollInterval {
             if listen(until: mustWork ? now : nextWakeUp(after: now), from: now, wakeUp) { return .working }
         }
-        if clients.isEmpty, !mustWork, let end = lingerEnd, lm_monotonic_nanoseconds() >= end { return .idle }
+        if clients.isEmpty, !mustWork, let end = lingerEnd, lm_monotonic_nanoseconds() >= end {
+            if !isHeld { return .idle }
+            heldUntil = lm_monotonic_nanoseconds() + heldInterval
+            heldInterval = min(2 * heldInterval, Self.longestHeldInterval)
+        }
         if mustWork { work(isAwake: isAwake(at: now)) }
         return .working
     }
@@ -101,7 +114,14 @@ final class DomainEngine {
 
     private var lingerEnd: UInt64? {
         guard clients.isEmpty, let emptySince else { return nil }
-        return hasMerged ? emptySince + lingerNanoseconds : emptySince
+        return max(heldUntil, hasMerged ? emptySince + lingerNanoseconds : emptySince)
+    }
+
+    /// Whether processes that are no clients any more, or never were, still hold frames: until they end the frames take
+    /// memory, and count.
+    private var isHeld: Bool {
+        memory.base.reap()
+        return memory.base.store.retiredCount > 0
     }
 
     /// When there is something to do without anybody's word.
@@ -159,7 +179,10 @@ final class DomainEngine {
             sleepEnd = lm_monotonic_nanoseconds() + UInt64(milliseconds) * 1_000_000
         }
         steps &+= 1
-        if sleepEnd != 0, isAwake { publishScans() }
+        if sleepEnd != 0, isAwake {
+            publishScans()
+            hearAgents(after: Self.usualAge)
+        }
         if steps % 1024 == 0 || sleepEnd != 0 { checkSize() }
         letGo()
         answerUnmergeWaiters()
@@ -189,5 +212,7 @@ final class DomainEngine {
             clientLeft()
         }
         clients.removeAll()
+        budget.keep(-kept)
+        kept = 0
     }
 }

@@ -13,6 +13,9 @@ struct DomainKey: Hashable, Sendable {
     var userNamespace: FileIdentity
     /// The PID namespace.
     var processNamespace: FileIdentity
+    /// What confines the process: no_new_privs, the seccomp mode, and its label among the security modules. A confined
+    /// program may not be able to read another of the same user (Landlock implies no_new_privs).
+    var confinement: String
     /// The salt; 0 for none.
     var salt: UInt64 = 0
 }

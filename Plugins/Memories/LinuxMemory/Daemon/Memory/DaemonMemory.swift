@@ -44,7 +44,8 @@ package final class DaemonMemory {
     ///   - trustsDigests: Whether pages of equal digests are matched without a look at their bytes. Only for a
     ///   checksum of 128 bits and trees that are both keyed; merging compares the bytes in any case.
     ///   - pageSize: Bytes in a page, of all clients.
-    package init(checksum: any PageChecksum, trustsDigests: Bool, pageSize: Int) {
+    ///   - budget: Bounds the memory of frames.
+    package init(checksum: any PageChecksum, trustsDigests: Bool, pageSize: Int, budget: UserBudget? = nil) {
         self.pageSize = pageSize
         self.checksum = checksum
         self.trustsDigests = trustsDigests
@@ -54,7 +55,7 @@ package final class DaemonMemory {
             case "jhash2": .jhash2
             default: .daemon
             }
-        store = SegmentStore(pageSize: pageSize)
+        store = SegmentStore(pageSize: pageSize, budget: budget)
         scratch = DaemonScratch(pageSize: pageSize)
         cache = PageCache(pageSize: pageSize)
     }

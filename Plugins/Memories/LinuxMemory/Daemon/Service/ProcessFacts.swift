@@ -37,7 +37,7 @@ struct ProcessFacts: Hashable, Sendable {
         }
         key = DomainKey(
             user: user, group: group, capabilities: permitted, userNamespace: userNamespace,
-            processNamespace: processNamespace)
+            processNamespace: processNamespace, confinement: Self.confinement(ofProcess: pid, lines))
         let name = command.hasSuffix("\n") ? command.dropLast() : command[...]
         // A program chooses its name, and the name goes to logs and terminals.
         self.command = String(name.map { $0.unicodeScalars.allSatisfy(Self.isPlain) ? $0 : "?" })
@@ -48,6 +48,12 @@ struct ProcessFacts: Hashable, Sendable {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse: false
         default: true
         }
+    }
+
+    private static func confinement(ofProcess pid: Int32, _ lines: [Substring]) -> String {
+        let words = ["NoNewPrivs:", "Seccomp:"].map { Self.fields($0, in: lines).joined() }
+        // Without a security module that labels processes there is none.
+        return (words + [SmallFile.text("/proc/\(pid)/attr/current") ?? ""]).joined(separator: " ")
     }
 
     private static func fields(_ name: String, in lines: [Substring]) -> [Substring] {

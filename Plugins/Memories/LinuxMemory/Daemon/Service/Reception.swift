@@ -97,19 +97,15 @@ struct Reception: Sendable {
         {
             room in
             // SAFETY: as many bytes as the room has; the buffer bounds what is read of them.
-            unsafe received = lm_receive(descriptor, room.baseAddress, room.count)
+            unsafe received = lm_receive_words(descriptor, room.baseAddress, room.count)
             guard received.size == size, received.cut == 0 else { return nil }
             var buffer = unsafe WireBuffer(bytes: room.baseAddress!, capacity: room.count)
             buffer.received(size)
             guard let header = buffer.take(WireHeader.self), let hello = buffer.take(WireHello.self) else { return nil }
             return (header, hello)
         }
-        let descriptors = [
-            received.descriptors.0, received.descriptors.1, received.descriptors.2, received.descriptors.3,
-        ]
-        for passed in descriptors.prefix(Int(received.descriptor_count)) { _ = lm_close(passed) }
         if received.size <= 0 { return nil }
-        guard let (header, hello) = message, received.descriptor_count == 0,
+        guard let (header, hello) = message,
             header.kind == WireKind.hello.rawValue, header.flags == 0, header.count == 0, header.sequence == 0
         else {
             throw Refusal("its first message is none that the daemon knows: use agent and daemon of the same release")

@@ -44,12 +44,15 @@ extension SamepageDaemon {
         }
         let domain = Domain(key: key, fullScansBefore: state.fullScans(of: .everyone))
         let (settings, changes) = (state.settings, state.changes)
+        let budget =
+            state.budgets[key.user] ?? UserBudget(boundsFrames: key.user != ownUser, pageSize: pageSize)
+        state.budgets[key.user] = budget
         let isStarted = domain.start(
             priority: BackgroundThread.Priority(nice: settings.nice, isIdle: settings.schedIdle),
             make: { [self] in
                 let engine = DomainEngine(
                     parts: parts, pageSize: pageSize, settings: settings.wire, lingerSeconds: settings.lingerSeconds,
-                    scans: domain.scans, gate: gate,
+                    scans: domain.scans, budget: budget, gate: gate,
                     clientLeft: { [self] in self.state.withLock { $0.clientLeft(of: key.user) } })
                 for change in changes { engine.apply(change) }
                 return engine

@@ -53,6 +53,7 @@ struct ServiceState: ~Copyable {
     /// Clients by user.
     var clients: [UInt32: Int] = [:]
     var past: [UInt32: PastTally] = [:]
+    var budgets: [UInt32: UserBudget] = [:]
     /// `full_scans` while there is no domain.
     private var keptFullScans: UInt64 = 0
 

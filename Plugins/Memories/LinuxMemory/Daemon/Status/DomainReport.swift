@@ -1,5 +1,6 @@
 import CLinuxMemory
 import FrontEnd
+import Glibc
 import Merger
 import PageMemory
 import Wire
@@ -43,14 +44,38 @@ extension DomainEngine {
         return clients.map(report)
     }
 
-    /// Asks agents for their figures.
-    private func hearAgents() {
-        for client in clients where !client.connection.isDead {
-            let now = lm_monotonic_nanoseconds()
-            if let asked = client.asked, now &- asked < Self.freshness { continue }
-            client.asked = now
-            if let statistics = client.connection.fetchStatistics() { client.statistics = statistics }
+    /// While clients are scanned anyway they are asked so often: what an agent used is not known any more when its
+    /// process has ended.
+    static let usualAge: UInt64 = 5_000_000_000
+
+    /// Asks agents for figures of which the last are older: all at once, so that those who keep silent cost no more
+    /// time than one.
+    func hearAgents(after age: UInt64 = freshness) {
+        let now = lm_monotonic_nanoseconds()
+        let late = clients.filter { client in
+            !client.connection.isDead && client.asked.map { now &- $0 >= age } ?? true
         }
+        for client in late {
+            client.asked = now
+            _ = client.connection.askForStatistics()
+        }
+        for client in late {
+            guard var statistics = client.connection.collectStatistics() else { continue }
+            // No thread has used more than its process, whatever the agent says.
+            let ofProcess = Self.cpuNanoseconds(ofProcess: client.identity.pid)
+            let before = client.statistics?.figures.cpuNanoseconds ?? 0
+            statistics.figures.cpuNanoseconds = max(before, min(statistics.figures.cpuNanoseconds, ofProcess))
+            client.statistics = statistics
+        }
+    }
+
+    /// The CPU time of a process; 0 if it has ended.
+    private static func cpuNanoseconds(ofProcess pid: Int32) -> UInt64 {
+        var clock = clockid_t()
+        var time = timespec()
+        // SAFETY: both are local and outlive the calls.
+        guard unsafe clock_getcpuclockid(pid, &clock) == 0, unsafe clock_gettime(clock, &time) == 0 else { return 0 }
+        return UInt64(max(0, time.tv_sec)) * 1_000_000_000 + UInt64(max(0, time.tv_nsec))
     }
 
     private func report(_ client: Client) -> ClientReport {
@@ -78,11 +103,14 @@ extension DomainEngine {
             client.reasons.removeAll()
         }
         if let statistics = client.statistics {
-            report.orphanedPages = Int(clamping: statistics.figures.orphanedPages)
+            // An agent may say anything; sums of such figures must not overflow anywhere.
+            report.orphanedPages = Int(min(statistics.figures.orphanedPages, Client.mostPages))
+            var room = Client.mostPages * UInt64(pageSize)
             for refusal in statistics.refusals where refusal.bytes > 0 {
                 let reason = WireReason(rawValue: refusal.reason).map { "\($0.text)" } ?? "reason \(refusal.reason)"
-                let sum = report.notMerged[reason, default: 0].addingReportingOverflow(Int(clamping: refusal.bytes))
-                report.notMerged[reason] = sum.overflow ? Int.max : sum.partialValue
+                let bytes = min(refusal.bytes, room)
+                room -= bytes
+                if bytes > 0 { report.notMerged[reason, default: 0] += Int(bytes) }
             }
         }
         return report

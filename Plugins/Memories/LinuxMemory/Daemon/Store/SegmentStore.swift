@@ -15,6 +15,7 @@ package final class SegmentStore {
     package let pageSize: Int
     /// A random number that tells this store's frames from those of any other, in two halves.
     package let identity: (high: UInt64, low: UInt64)
+    private let budget: UserBudget?
     private var live: [Segment?] = []
     private var current: Int?
     private var retired: [(number: UInt32, witness: Int32, frames: Int)] = []
@@ -25,12 +26,16 @@ package final class SegmentStore {
     private var framesReleased = 0
 
     /// An empty store.
-    package init(pageSize: Int) {
+    ///
+    /// - Parameter budget: Bounds the number of segments.
+    package init(pageSize: Int, budget: UserBudget? = nil) {
         self.pageSize = pageSize
+        self.budget = budget
         identity = (UInt64.random(in: 1...UInt64.max), UInt64.random(in: 1...UInt64.max))
     }
 
     deinit {
+        budget?.giveBackSegments(segmentCount)
         for case .some(let segment) in live {
             segment.withdraw(size: segmentSize)
             _ = lm_close(segment.witness)
@@ -86,7 +91,11 @@ package final class SegmentStore {
     private func segment(withRoomFor count: UInt32) -> Int? {
         guard count >= 1, count <= WireLimit.framesOfSegment else { return nil }
         if let current, let used = live[current]?.used, count <= WireLimit.framesOfSegment - used { return current }
-        guard let number = freeNumber, let segment = Segment.make(size: segmentSize) else { return nil }
+        guard let number = freeNumber, budget?.takeSegment() != false else { return nil }
+        guard let segment = Segment.make(size: segmentSize) else {
+            budget?.giveBackSegments(1)
+            return nil
+        }
         if number == live.count { live.append(segment) } else { live[number] = segment }
         current = number
         return number
@@ -164,6 +173,7 @@ package final class SegmentStore {
             numbers.append(segment.number)
             return true
         }
+        budget?.giveBackSegments(numbers.count)
         return numbers
     }
 
