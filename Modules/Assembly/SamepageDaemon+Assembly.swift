@@ -16,13 +16,7 @@ extension SamepageDaemon {
     ) throws {
         try self.init(
             settings: configuration.daemonSettings(socketPath: socketPath), description: configuration.description(),
-            logger: logger,
-            makeParts: {
-                let parts = try configuration.makeParts(from: registry)
-                return DaemonParts(
-                    checksum: parts.checksum, stableTree: parts.stableTree, unstableTree: parts.unstableTree,
-                    policy: parts.policy, configuration: parts.configuration)
-            })
+            logger: logger, makeParts: { try configuration.makeParts(from: registry) })
     }
 }
 

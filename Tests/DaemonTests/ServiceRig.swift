@@ -49,7 +49,7 @@ final class ServiceRig: Sendable {
             var policy = registry.policies["fixed"]!()
             try policy.set("sleep_millisecs", to: "5")
             for (name, value) in attributes { try policy.set(name, to: value) }
-            return DaemonParts(
+            return MergerParts(
                 checksum: registry.checksums["xxh3-128"]!(), stableTree: registry.trees["hash-table"]!(),
                 unstableTree: registry.trees["hash-table"]!(), policy: policy)
         }

@@ -60,7 +60,7 @@ final class DomainEngine {
     private static let longestHeldInterval: UInt64 = 32_000_000_000
 
     init(
-        parts: DaemonParts, pageSize: Int, settings: WireSettings, lingerSeconds: Int, scans: ScanMark,
+        parts: MergerParts, pageSize: Int, settings: WireSettings, lingerSeconds: Int, scans: ScanMark,
         budget: UserBudget, gate: LogGate, clientLeft: @escaping () -> Void
     ) {
         let trustsDigests = parts.checksum.bits >= 128 && parts.stableTree.isKeyed && parts.unstableTree.isKeyed

@@ -1,8 +1,3 @@
-public import Merger
-public import PageChecksum
-public import PageTree
-public import ScanPolicy
-
 /// The settings of a daemon that do not belong to its merger.
 public struct DaemonSettings: Sendable, Hashable {
     /// Where it listens: a path of at most 107 bytes.
@@ -25,32 +20,6 @@ public struct DaemonSettings: Sendable, Hashable {
 
     /// Takes the defaults.
     public init() {}
-}
-
-/// The strategies that the merger of one domain is made of.
-public struct DaemonParts: Sendable {
-    /// The checksum of pages.
-    public var checksum: any PageChecksum
-    /// An empty index for merged contents.
-    public var stableTree: any PageTree
-    /// An empty index for pages without a twin.
-    public var unstableTree: any PageTree
-    /// How much to scan, and when.
-    public var policy: any ScanPolicy
-    /// The merger's own settings.
-    public var configuration: MergerConfiguration
-
-    /// Names the parts.
-    public init(
-        checksum: any PageChecksum, stableTree: any PageTree, unstableTree: any PageTree, policy: any ScanPolicy,
-        configuration: MergerConfiguration = MergerConfiguration()
-    ) {
-        self.checksum = checksum
-        self.stableTree = stableTree
-        self.unstableTree = unstableTree
-        self.policy = policy
-        self.configuration = configuration
-    }
 }
 
 /// Why a daemon cannot do something. Everything is as it was then, unless the message says otherwise.

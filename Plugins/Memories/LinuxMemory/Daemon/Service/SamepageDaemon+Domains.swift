@@ -1,4 +1,5 @@
 import CLinuxMemory
+import Merger
 import Remap
 import Synchronization
 import Wire
@@ -36,7 +37,7 @@ extension SamepageDaemon {
                     + "use fewer salts"
             )
         }
-        let parts: DaemonParts
+        let parts: MergerParts
         do {
             parts = try makeParts()
         } catch {

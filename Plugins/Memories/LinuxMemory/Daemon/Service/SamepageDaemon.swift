@@ -2,7 +2,7 @@ import CLinuxMemory
 public import FrontEnd
 import Glibc
 public import Logging
-import Merger
+public import Merger
 import Synchronization
 
 /// The daemon: merges memory of programs that connect to it, each merge domain on a thread of its own.
@@ -19,7 +19,7 @@ public final class SamepageDaemon: MergerControl, Sendable {
     let logger: Logger
     let gate: LogGate
     let state: Mutex<ServiceState>
-    let makeParts: @Sendable () throws -> DaemonParts
+    let makeParts: @Sendable () throws -> MergerParts
     let ownUser: UInt32
     private let access: SocketFile.Access
 
@@ -39,7 +39,7 @@ public final class SamepageDaemon: MergerControl, Sendable {
     /// - Throws: ``DaemonError`` for a setting that cannot be; what `makeParts` throws.
     public init(
         settings: DaemonSettings, description: MergerDescription, logger: Logger,
-        makeParts: @escaping @Sendable () throws -> DaemonParts
+        makeParts: @escaping @Sendable () throws -> MergerParts
     ) throws {
         pageSize = lm_page_size()
         self.logger = logger

@@ -62,7 +62,7 @@ struct ServiceState: ~Copyable {
     var isRunning = false
     var isStopping = false
 
-    init(template parts: DaemonParts, settings: DaemonSettings, description: MergerDescription, pageSize: Int) {
+    init(template parts: MergerParts, settings: DaemonSettings, description: MergerDescription, pageSize: Int) {
         template = Merger(
             configuration: parts.configuration, checksum: parts.checksum, stableTree: parts.stableTree,
             unstableTree: parts.unstableTree, policy: parts.policy, pageSize: pageSize, tracksChanges: true)

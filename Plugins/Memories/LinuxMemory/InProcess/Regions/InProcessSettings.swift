@@ -1,8 +1,3 @@
-public import Merger
-public import PageChecksum
-public import PageTree
-public import ScanPolicy
-
 /// What happens to pages that were merged, were written since, and are equal to a merged content again.
 ///
 /// Such a page lies in a private file mapping, where the kernel offers no test for device I/O into pinned pages.
@@ -27,30 +22,4 @@ public struct InProcessSettings: Sendable, Hashable {
 
     /// Takes the defaults.
     public init() {}
-}
-
-/// The strategies that a merger is made of.
-public struct MergerParts: Sendable {
-    /// The checksum of pages.
-    public var checksum: any PageChecksum
-    /// An empty index for merged contents.
-    public var stableTree: any PageTree
-    /// An empty index for pages without a twin.
-    public var unstableTree: any PageTree
-    /// How much to scan, and when.
-    public var policy: any ScanPolicy
-    /// The merger's own settings.
-    public var configuration: MergerConfiguration
-
-    /// Names the parts.
-    public init(
-        checksum: any PageChecksum, stableTree: any PageTree, unstableTree: any PageTree, policy: any ScanPolicy,
-        configuration: MergerConfiguration = MergerConfiguration()
-    ) {
-        self.checksum = checksum
-        self.stableTree = stableTree
-        self.unstableTree = unstableTree
-        self.policy = policy
-        self.configuration = configuration
-    }
 }
