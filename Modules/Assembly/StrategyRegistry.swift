@@ -43,8 +43,8 @@ public struct StrategyRegistry: Sendable {
     /// Knows nothing.
     public init() {}
 
-    /// The checksums that the agent in each program carries; for another, changed pages are copied to the daemon.
-    public static let agentChecksums: Set<String> = ["xxh3-128", "jhash2"]
+    /// Whether the agent in each program carries a checksum; for another, changed pages are copied to the daemon.
+    public static func runsInAgent(checksum name: String) -> Bool { DaemonMemory.agentChecksums[name] != nil }
 
     /// Samepage's own strategies.
     public static var standard: StrategyRegistry {

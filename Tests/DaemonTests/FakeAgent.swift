@@ -73,6 +73,9 @@ final class FakeAgent: @unchecked Sendable {
     /// Makes the agent change, or withhold, what it answers.
     func misbehave(_ new: Hook?) { hook.withLock { $0 = new } }
 
+    /// The descriptor of the connection; -1 once it is closed.
+    var connection: Int32 { locked { socket } }
+
     /// Closes the connection.
     func leave() {
         guard socket >= 0 else { return }

@@ -40,9 +40,22 @@ extension RealMemory {
             #expect(error?.message.contains(sort.reason) == true, "\(error?.message ?? "no error")")
         }
 
+        /// In a process of its own: in this one another thread may map memory where the hole is, and would lose it.
+        @Test("Memory that is not mapped, or not all of it", arguments: [0..<4, 2..<3])
+        func unmapped(hole: Range<Int>) async {
+            await #expect(processExitsWith: .success) { [hole] in
+                let merger = try InProcessMerger.quiet()
+                let mapping = Mapping(pages: 4)
+                lm_munmap(mapping.address + UInt(hole.lowerBound * pageSize), hole.count * pageSize)
+                let error = refusal { _ = try unsafe MergeableRegion.adopt(mapping.buffer, in: merger) }
+                #expect(error?.code == .unmergeable)
+                #expect(error?.message.contains("not mapped") == true, "\(error?.message ?? "no error")")
+            }
+        }
+
         /// Memory that is never merged.
         enum Sort: String, CaseIterable, Sendable {
-            case shared, locked, executable, readOnly, file, wipedOnFork, kernelMergeable, unmapped, partlyUnmapped
+            case shared, locked, executable, readOnly, file, wipedOnFork, kernelMergeable
 
             var reason: String {
                 switch self {
@@ -53,7 +66,6 @@ extension RealMemory {
                 case .file: "not anonymous"
                 case .wipedOnFork: "wiped"
                 case .kernelMergeable: "MADV_MERGEABLE"
-                case .unmapped, .partlyUnmapped: "not mapped"
                 }
             }
 
@@ -68,19 +80,17 @@ extension RealMemory {
                     defer { lm_close(descriptor) }
                     lm_ftruncate(descriptor, Int64(4 * pageSize))
                     return Mapping(pages: 4, flags: Int(LM_MAP_PRIVATE), descriptor: descriptor)
-                case .locked, .wipedOnFork, .kernelMergeable, .unmapped, .partlyUnmapped:
+                case .locked, .wipedOnFork, .kernelMergeable:
                     let mapping = Mapping(pages: 4)
                     switch self {
                     case .locked:
                         // SAFETY: the mapping is ours.
                         guard unsafe mlock(mapping.buffer.baseAddress!, mapping.byteCount) == 0 else { return nil }
                     case .wipedOnFork: lm_madvise(mapping.address, mapping.byteCount, 18)
-                    case .kernelMergeable:
+                    default:
                         // A kernel without KSM does not know the advice.
                         let advice = Int32(LM_MADV_MERGEABLE)
                         guard lm_madvise(mapping.address, mapping.byteCount, advice) == 0 else { return nil }
-                    case .unmapped: lm_munmap(mapping.address, mapping.byteCount)
-                    default: lm_munmap(mapping.address + UInt(2 * pageSize), pageSize)
                     }
                     return mapping
                 }

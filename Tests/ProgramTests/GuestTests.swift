@@ -39,7 +39,9 @@ extension RealPrograms {
             var sums: [String] = []
             for guest in guests {
                 _ = try await guest.line(with: "guest: ready", within: .seconds(120))
-                sums.append(try await guest.ask("sum", within: .seconds(60)))
+                let sum = try await guest.ask("sum", within: .seconds(60))
+                #expect(sum.hasSuffix("  -"), "\(sum.debugDescription)")
+                sums.append(sum)
             }
             try await daemon.waitForClients(3, mergeableBytes: 3 * 128 << 20)
             // Guest memory is what QEMU keeps from its children and wants in huge pages.

@@ -49,16 +49,15 @@ package final class DaemonMemory {
         self.pageSize = pageSize
         self.checksum = checksum
         self.trustsDigests = trustsDigests
-        wireChecksum =
-            switch checksum.name {
-            case "xxh3-128": .xxh3
-            case "jhash2": .jhash2
-            default: .daemon
-            }
+        wireChecksum = Self.agentChecksums[checksum.name] ?? .daemon
         store = SegmentStore(pageSize: pageSize, budget: budget)
         scratch = DaemonScratch(pageSize: pageSize)
         cache = PageCache(pageSize: pageSize)
     }
+
+    /// The checksums that the agent in each program carries, by name; for any other, changed pages are copied to the
+    /// daemon.
+    package static let agentChecksums: [String: WireChecksum] = ["xxh3-128": .xxh3, "jhash2": .jhash2]
 
     /// What merging did and cost so far, with everything that is counted on demand.
     package var statistics: DaemonMemoryStatistics {
