@@ -21,6 +21,21 @@ extension RealPrograms {
             #expect(!daemon.child.hasEnded, "\(daemon.child.errors)")
         }
 
+        @Test(.timeLimit(.minutes(3))) func callsAnswerAsTheKernelDoes() async throws {
+            let daemon = try await TestDaemon()
+            let program = try await Programs.shared.path("kernel_answers")
+            let kernel = try await run([program], within: .seconds(60))
+            let agent = try await run(
+                daemon.agent() + [program], environment: ["EXPECT_FRAMES": "1"], within: .seconds(90))
+            #expect(kernel.status == 0 && kernel.errors == "")
+            #expect(kernel.output.split(separator: "\n").count > 50)
+            #expect(!kernel.output.contains("WRONG"))
+            let pairs = zip(kernel.output.split(separator: "\n"), agent.output.split(separator: "\n"))
+            for (expected, found) in pairs where expected != found { #expect(found == expected) }
+            #expect(agent.output == kernel.output)
+            #expect(agent.status == 0 && agent.errors == "")
+        }
+
         @Test(.timeLimit(.minutes(3))) func noWriteIsLost() async throws {
             let daemon = try await TestDaemon()
             let program = try await Programs.shared.path("writers")
