@@ -48,8 +48,8 @@ let parts: [Part] = [
         name: "Assembly", kind: .module, path: "Modules/Assembly",
         needs: [
             "PageChecksum", "PageTree", "ScanPolicy", "Merger", "FrontEnd", "XXHashChecksum", "JHash2Checksum",
-            "RedBlackTree", "HashTableIndex", "FixedPolicy", "InProcess", "Daemon", "TerminalView", "ControlSocket",
-            logging,
+            "RedBlackTree", "HashTableIndex", "FixedPolicy", "SmartScanPolicy", "ScanTimePolicy", "InProcess", "Daemon",
+            "TerminalView", "ControlSocket", logging,
         ]),
     // Plug-ins
     Part(name: "XXHashChecksum", kind: .plugin, path: "Plugins/Checksums/XXHash", needs: ["PageChecksum", "CXXHash"]),
@@ -61,6 +61,8 @@ let parts: [Part] = [
         name: "HashTableIndex", kind: .plugin, path: "Plugins/Trees/HashTable",
         needs: ["PageTree", "PageChecksum"]),
     Part(name: "FixedPolicy", kind: .plugin, path: "Plugins/Policies/Fixed", needs: ["ScanPolicy"]),
+    Part(name: "SmartScanPolicy", kind: .plugin, path: "Plugins/Policies/SmartScan", needs: ["ScanPolicy"]),
+    Part(name: "ScanTimePolicy", kind: .plugin, path: "Plugins/Policies/ScanTime", needs: ["ScanPolicy"]),
     Part(
         name: "SimulatedMemory", kind: .plugin, path: "Plugins/Memories/SimulatedMemory",
         needs: ["PageMemory", "PageChecksum"]),
@@ -119,13 +121,13 @@ let parts: [Part] = [
         name: "MergerTests", kind: .test, path: "Tests/MergerTests",
         needs: [
             "Merger", "SimulatedMemory", "Conformance", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy",
-            "JHash2Checksum", "XXHashChecksum", "RedBlackTree", "HashTableIndex", "FixedPolicy",
+            "JHash2Checksum", "XXHashChecksum", "RedBlackTree", "HashTableIndex", "FixedPolicy", "SmartScanPolicy",
         ]),
     Part(
         name: "StrategyTests", kind: .test, path: "Tests/StrategyTests",
         needs: [
             "Conformance", "PageChecksum", "PageTree", "ScanPolicy", "XXHashChecksum", "JHash2Checksum", "RedBlackTree",
-            "HashTableIndex", "FixedPolicy",
+            "HashTableIndex", "FixedPolicy", "SmartScanPolicy", "ScanTimePolicy", "Assembly",
         ]),
     Part(
         name: "samepage-torture", kind: .testTool, path: "Tests/Torture",

@@ -61,8 +61,10 @@ public struct SamepageConfiguration: Sendable, Hashable {
     public func makeParts(
         from registry: StrategyRegistry = .standard
     ) throws(ConfigurationError) -> MergerParts {
-        var policy = try Self.pick(policy, "policy", registry.policies)
-        for attributes in [policyAttributes, pluginAttributes[self.policy] ?? [:]] {
+        var policy = PolicyStack(try Self.pick(policy, "policy", registry.policies))
+        // What the advisor is told counts whenever it comes into force.
+        let plugins = Set([self.policy, "scan-time"]).sorted().map { pluginAttributes[$0] ?? [:] }
+        for attributes in [policyAttributes] + plugins {
             for (name, value) in attributes.sorted(by: { $0.key < $1.key }) {
                 do throws(AttributeError) {
                     try policy.set(name, to: value)

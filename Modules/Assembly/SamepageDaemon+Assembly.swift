@@ -30,7 +30,7 @@ extension SamepageDaemon: MergerService {
         _ = try new.makeParts(from: registry)
         let changed = registry.configurationKeys.filter { old.value(of: $0) != new.value(of: $0) }
         var attributes: [String: String] = [:]
-        for key in changed where key.plugin == nil || key.plugin == old.policy {
+        for key in changed where [nil, old.policy, "scan-time"].contains(key.plugin) {
             if let attribute = key.attribute { attributes[attribute] = new.attributeValue(of: key) }
         }
         update(new.daemonSettings(socketPath: socketPath), attributes: attributes)

@@ -8,7 +8,9 @@ public import Logging
 public import PageChecksum
 public import PageTree
 import RedBlackTree
+import ScanTimePolicy
 public import ScanPolicy
+import SmartScanPolicy
 import TerminalView
 import XXHashChecksum
 
@@ -59,7 +61,11 @@ public struct StrategyRegistry: Sendable {
             "red-black": { RedBlackTree(order: .digestThenContent) },
             "red-black-content": { RedBlackTree(order: .content) },
         ]
-        registry.policies = ["fixed": { FixedPolicy() }]
+        registry.policies = [
+            "fixed": { FixedPolicy() },
+            "smart-scan": { SmartScanPolicy(pace: FixedPolicy()) },
+            "scan-time": { ScanTimePolicy(pace: FixedPolicy()) },
+        ]
         registry.memories = [
             "daemon": { try SamepageDaemon($0, registry: $1, socketPath: $2, logger: $3) },
             "in-process": { _, _, _, _ in

@@ -56,7 +56,7 @@ extension PolicyConformance {
                     case 1: UInt64.max
                     default: random.next()
                     }
-                let selected = policy.select(pagesOf: chunk, among: candidates)
+                let selected = policy.select(pagesOf: chunk, among: candidates, absent: random.next() & ~candidates)
                 if selected & ~candidates != 0 {
                     let extra = String(selected & ~candidates, radix: 16)
                     found.append("full scan \(pass), chunk \(chunk): selects pages that are no candidates: \(extra)")

@@ -112,6 +112,9 @@ public struct Merger: ~Copyable {
     /// Whether an area is registered.
     public func contains(_ area: AreaID) -> Bool { spaces.slotOfArea[area] != nil }
 
+    /// The name of the policy in force.
+    public var policyName: String { policy.name }
+
     /// The number of registered areas.
     public var areaCount: Int { spaces.slotOfArea.count }
 }

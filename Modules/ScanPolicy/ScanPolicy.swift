@@ -71,14 +71,14 @@ extension AttributeError: CustomStringConvertible {
 
 /// The contract of a scan policy: how many pages a wake-up scans, when the next one comes, which pages to pass over.
 ///
-/// The merger calls ``nextBatch()`` at each wake-up, ``select(pagesOf:among:)`` before it looks at pages, and
+/// The merger calls ``nextBatch()`` at each wake-up, ``select(pagesOf:among:absent:)`` before it looks at pages, and
 /// ``passEnded(_:)`` after each full scan. All calls come from one thread. A policy reads no clock: the report
 /// tells it the time.
 public protocol ScanPolicy: Sendable {
     /// The name by which configuration selects this policy, for example `fixed`.
     var name: String { get }
 
-    /// Whether the policy passes over pages at all; if not, ``select(pagesOf:among:)`` is never called.
+    /// Whether the policy passes over pages at all; if not, ``select(pagesOf:among:absent:)`` is never called.
     var selectsPages: Bool { get }
 
     /// How much this wake-up scans and how long the sleep after it is.
@@ -86,15 +86,16 @@ public protocol ScanPolicy: Sendable {
 
     /// Which pages of a chunk to scan now.
     ///
-    /// A chunk is 64 neighbouring pages; bit i of a mask stands for page i. Called once per chunk and full scan, with
-    /// the pages that are neither merged nor absent. Pages left out count in `pages_skipped`, cost nothing,
-    /// and keep their state.
+    /// A chunk is 64 neighbouring pages; bit i of a mask stands for page i. Each page of a chunk is in question once in a
+    /// full scan; a chunk may come in several parts. Pages left out count in `pages_skipped`, cost nothing,
+    /// and leave the unstable tree.
     ///
     /// - Parameters:
     ///   - chunk: The number of the chunk; small numbers, reused after ``forget(chunk:)``.
-    ///   - candidates: The pages that would be scanned.
+    ///   - candidates: The pages that would be scanned: neither merged nor absent.
+    ///   - absent: Pages that hold nothing (any more): what is known of them is to be forgotten.
     /// - Returns: A subset of `candidates`.
-    mutating func select(pagesOf chunk: UInt32, among candidates: UInt64) -> UInt64
+    mutating func select(pagesOf chunk: UInt32, among candidates: UInt64, absent: UInt64) -> UInt64
 
     /// The pages of this chunk are gone; its number may come again for other pages.
     mutating func forget(chunk: UInt32)
@@ -105,10 +106,11 @@ public protocol ScanPolicy: Sendable {
     /// The names of the attributes this policy owns, for example `pages_to_scan`.
     var attributes: [String] { get }
 
-    /// The value of one of the policy's attributes; `nil` for a name that is not in ``attributes``.
+    /// The value of one of the policy's attributes; `nil` for a name that is not in ``attributes``. One that is a choice
+    /// shows all words, with the one in force in brackets, as the kernel's files do.
     func value(of attribute: String) -> String?
 
-    /// Sets one of the policy's attributes, or leaves everything as it was and throws.
+    /// Sets one of the policy's attributes, or leaves everything as it was and throws. A choice takes one word.
     mutating func set(_ attribute: String, to value: String) throws(AttributeError)
 }
 
@@ -117,7 +119,9 @@ extension ScanPolicy {
     public var selectsPages: Bool { false }
 
     /// Selects all candidates.
-    public mutating func select(pagesOf chunk: UInt32, among candidates: UInt64) -> UInt64 { candidates }
+    public mutating func select(pagesOf chunk: UInt32, among candidates: UInt64, absent: UInt64) -> UInt64 {
+        candidates
+    }
 
     /// Nothing to forget.
     public mutating func forget(chunk: UInt32) {}

@@ -48,6 +48,9 @@ struct ConfigurationTests {
             "pagesToScan": "100", "sleepMillisecs": "20", "maxKernelPages": "18446744073709551615",
             "vmaBudgetPercent": "90", "rowLength": "1", "useZeroPages": "false", "rewrittenPages": "leave",
             "clientGroup": "samepage", "salt": "a: b # c", "nice": "-20", "schedIdle": "true", "lingerSeconds": "0",
+            "scan-time.advisorMaxCpu": "50", "scan-time.advisorTargetScanTime": "10",
+            "scan-time.advisorMinPagesToScan": "1", "scan-time.advisorMaxPagesToScan": "2",
+            "scan-time.advisorKeepMin": "1",
         ]
         let keys = registry.configurationKeys
         #expect(Set(keys.map(\.name)) == Set(values.keys))

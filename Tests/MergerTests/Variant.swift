@@ -5,6 +5,8 @@ import Merger
 import PageChecksum
 import PageTree
 import RedBlackTree
+import ScanPolicy
+import SmartScanPolicy
 import Testing
 import XXHashChecksum
 
@@ -30,10 +32,11 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
     var rowLength: UInt32 = 1
     var batchPages = 512
     var pagesToScan: UInt32 = 1 << 20
+    var smartScan = false
 
     var description: String {
         "\(checksum) \(stable)/\(unstable) tracks:\(tracksChanges) page:\(pageSize) zeros:\(usesZeroPages) "
-            + "row:\(rowLength) batch:\(batchPages) scan:\(pagesToScan)"
+            + "row:\(rowLength) batch:\(batchPages) scan:\(pagesToScan) smart:\(smartScan)"
     }
 
     func makeChecksum() -> any PageChecksum {
@@ -58,9 +61,10 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
         configuration.rowLength = rowLength
         configuration.batchPages = batchPages
         configuration.scansUntilRetry = 4
+        let pace = FixedPolicy(pagesToScan: pagesToScan, sleepMillisecs: 0)
         return Merger(
             configuration: configuration, checksum: makeChecksum(), stableTree: Variant.make(stable),
-            unstableTree: Variant.make(unstable), policy: FixedPolicy(pagesToScan: pagesToScan, sleepMillisecs: 0),
+            unstableTree: Variant.make(unstable), policy: smartScan ? SmartScanPolicy(pace: pace) : pace,
             pageSize: pageSize, tracksChanges: tracksChanges)
     }
 

@@ -31,7 +31,7 @@ struct BrokenPolicy: ScanPolicy {
 
     mutating func nextBatch() -> ScanBatch { policy.nextBatch() }
 
-    mutating func select(pagesOf chunk: UInt32, among candidates: UInt64) -> UInt64 {
+    mutating func select(pagesOf chunk: UInt32, among candidates: UInt64, absent: UInt64) -> UInt64 {
         fault == .selectsOthers ? candidates | 1 : candidates & 0x5555_5555_5555_5555
     }
 

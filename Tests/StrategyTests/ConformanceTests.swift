@@ -1,3 +1,4 @@
+import Assembly
 import Conformance
 import FixedPolicy
 import HashTableIndex
@@ -5,6 +6,9 @@ import JHash2Checksum
 import PageChecksum
 import PageTree
 import RedBlackTree
+import ScanPolicy
+import ScanTimePolicy
+import SmartScanPolicy
 import Testing
 import XXHashChecksum
 
@@ -32,6 +36,16 @@ struct ConformanceTests {
     func policy() {
         #expect(PolicyConformance { FixedPolicy() }.violations() == [])
         #expect(PolicyConformance(seed: 2) { FixedPolicy(pagesToScan: 0, sleepMillisecs: .max) }.violations() == [])
+        let unsigned = ["pages_to_scan", "sleep_millisecs", "advisor_max_cpu", "advisor_min_pages_to_scan"]
+        let makers: [@Sendable () -> any ScanPolicy] = [
+            { SmartScanPolicy(pace: FixedPolicy()) }, { ScanTimePolicy(pace: FixedPolicy()) },
+            { PolicyStack(FixedPolicy()) },
+            { PolicyStack(SmartScanPolicy(pace: ScanTimePolicy(pace: FixedPolicy()))) },
+        ]
+        for (seed, make) in makers.enumerated() {
+            #expect(
+                PolicyConformance(unsignedAttributes: unsigned, seed: UInt64(seed), make).violations() == [])
+        }
     }
 
     @Test("names and widths by which configuration knows them")

@@ -15,7 +15,7 @@ struct FixedPolicyTests {
         #expect(policy.value(of: "sleep_millisecs") == "20")
         #expect(policy.value(of: "run") == nil)
         #expect(!policy.selectsPages)
-        #expect(policy.select(pagesOf: 3, among: 0xff00) == 0xff00)
+        #expect(policy.select(pagesOf: 3, among: 0xff00, absent: 0xff) == 0xff00)
     }
 
     @Test("a refusal says what would be right and changes nothing")

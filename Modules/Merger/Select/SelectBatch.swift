@@ -32,7 +32,8 @@ extension Merger {
             }
             if policy.selectsPages {
                 let candidates = present & ~table.mask(of: .stable, chunk: chunk)
-                let skipped = candidates & ~policy.select(pagesOf: chunk, among: candidates)
+                let absent = mask & ~table.present[Int(chunk)]
+                let skipped = candidates & ~policy.select(pagesOf: chunk, among: candidates, absent: absent)
                 passOver(skipped, chunk: chunk)
                 present &= ~skipped
             }
