@@ -64,14 +64,18 @@ struct Spaces {
     /// out and the next one reaches it last.
     ///
     /// - Parameter isInArea: Whether the area at the cursor is being scanned already, also if the cursor stands at its start.
+    /// - Complexity: O(log n) in the areas of the space, and moving the numbers of those behind it.
     mutating func add(_ area: Area, isInArea: Bool) throws(AreaError) {
         guard area.pageCount > 0 else { throw .empty }
         guard area.pageCount <= AreaError.largestArea else { throw .tooLarge }
         guard slotOfArea[area.id] == nil else { throw .duplicate(area.id) }
         let spaceIndex = order.firstIndex { $0.id == area.space }
+        var place = 0
         if let spaceIndex {
-            for slot in order[spaceIndex].slots {
-                let other = areas[Int(slot)]!.area
+            place = self.place(after: area.firstPage, inSpace: spaceIndex)
+            // They lie in order and share nothing: only the neighbours can be in the way.
+            for neighbour in max(0, place - 1)..<min(place + 1, order[spaceIndex].slots.count) {
+                let other = areas[Int(order[spaceIndex].slots[neighbour])]!.area
                 if area.firstPage < other.firstPage + UInt64(other.pageCount),
                     other.firstPage < area.firstPage + UInt64(area.pageCount)
                 {
@@ -89,7 +93,7 @@ struct Spaces {
         }
         slotOfArea[area.id] = slot
         if let spaceIndex {
-            insert(slot, firstPage: area.firstPage, intoSpace: spaceIndex, isInArea)
+            insert(slot, at: place, intoSpace: spaceIndex, isInArea)
         } else if atStart, !isInArea {
             order.append(SpaceRecord(id: area.space, slots: [slot]))
         } else {
@@ -98,9 +102,23 @@ struct Spaces {
         }
     }
 
-    private mutating func insert(_ slot: UInt32, firstPage: UInt64, intoSpace index: Int, _ isInArea: Bool) {
-        let place =
-            order[index].slots.firstIndex { areas[Int($0)]!.area.firstPage > firstPage } ?? order[index].slots.count
+    /// How many areas of a space begin at a page or before it: the place of one that begins there.
+    ///
+    /// - Complexity: O(log n) in the areas of the space.
+    private func place(after firstPage: UInt64, inSpace index: Int) -> Int {
+        var places = 0..<order[index].slots.count
+        while !places.isEmpty {
+            let middle = places.lowerBound + places.count / 2
+            if areas[Int(order[index].slots[middle])]!.area.firstPage <= firstPage {
+                places = middle + 1..<places.upperBound
+            } else {
+                places = places.lowerBound..<middle
+            }
+        }
+        return places.lowerBound
+    }
+
+    private mutating func insert(_ slot: UInt32, at place: Int, intoSpace index: Int, _ isInArea: Bool) {
         order[index].slots.insert(slot, at: place)
         // An area below the cursor is left out of the running scan; the one being scanned stays it.
         guard index == cursorSpace else { return }
@@ -114,7 +132,7 @@ struct Spaces {
     mutating func remove(slot: UInt32) {
         let area = areas[Int(slot)]!.area
         let spaceIndex = order.firstIndex { $0.id == area.space }!
-        let place = order[spaceIndex].slots.firstIndex(of: slot)!
+        let place = self.place(after: area.firstPage, inSpace: spaceIndex) - 1
         order[spaceIndex].slots.remove(at: place)
         if spaceIndex == cursorSpace {
             if place < cursorArea {
