@@ -2,7 +2,7 @@ import CLinuxMemory
 
 /// The agent's thread: serves the daemon while there is one, and the program always. Never returns.
 ///
-/// Connected and idle it sleeps until someone calls: no timers.
+/// Connected and idle it sleeps until someone calls: no timers, but one after uploads.
 func agentMain() -> Never {
     prepare()
     while true {
@@ -10,6 +10,7 @@ func agentMain() -> Never {
         if link.needsLook { lookAfterRanges() }
         if link.stage == .closed, wantsConnection(), now() >= link.deadline { connect() }
         if link.stage == .greeting, now() >= link.deadline { disconnect(retryAfter: backOff()) }
+        if let due = link.uploadTrimDue, now() >= due { trimUpload() }
         wait(timeout())
     }
 }
@@ -39,8 +40,19 @@ private func timeout() -> UInt64? {
     switch link.stage {
     case .closed: return wantsConnection() ? remaining(link.deadline) : nil
     case .greeting: return remaining(link.deadline)
-    case .serving: return link.needsLook ? remaining(link.examinationDue) : nil
+    case .serving:
+        let due = link.needsLook ? link.examinationDue : nil
+        guard let trim = link.uploadTrimDue else { return due.map(remaining) }
+        return remaining(min(due ?? trim, trim))
     }
+}
+
+/// Gives back the memory of pages that were handed to the daemon, which has copies of its own: it asks for many of them
+/// at a time, and then for none for long. The daemon itself changes no file that others can lock.
+private func trimUpload() {
+    link.uploadTrimDue = nil
+    _ = lm_fallocate(
+        link.uploadBuffer, Int32(LM_FALLOC_PUNCH_HOLE | LM_FALLOC_KEEP_SIZE), 0, Int64(WireLimit.uploadPages) << 12)
 }
 
 private func remaining(_ time: UInt64) -> UInt64 {

@@ -87,6 +87,7 @@ func disconnect(retryAfter: UInt64) {
     link.socket = -1
     if link.uploadBuffer >= 0 { _ = lm_close(link.uploadBuffer) }
     link.uploadBuffer = -1
+    link.uploadTrimDue = nil
     link.deadline = now() + retryAfter
     link.needsLook = true
     guard wasServing else { return }

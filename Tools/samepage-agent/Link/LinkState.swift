@@ -20,6 +20,8 @@ struct LinkState {
     var doorbell: Int32 = -1
     /// The upload buffer; -1 without one.
     var uploadBuffer: Int32 = -1
+    /// When the memory of the upload buffer is given back; `nil` when it has none.
+    var uploadTrimDue: UInt64?
     /// The user of the process when it connected.
     var user: UInt32 = 0
     /// Connections so far that were welcomed.

@@ -82,6 +82,7 @@ private func answerUpload(_ header: WireHeader, _ message: inout WireBuffer) -> 
     var answer = beginAnswer(header)
     _ = answer.append(unsafe upload(pages, count: Int(header.count), to: link.uploadBuffer))
     send(answer)
+    if link.uploadBuffer >= 0 { link.uploadTrimDue = now() + seconds(10) }
     return true
 }
 

@@ -4,6 +4,9 @@ import Wire
 /// The memory through which an agent hands pages to the daemon: the agent maps it shared and fills it, the daemon
 /// reads it as a file. Read that way a page is copied once, whatever the agent writes meanwhile, and a hole that the
 /// agent punches into it is zeros, not a signal.
+///
+/// Nothing here changes the file: an agent that writes to it from memory that never comes (userfaultfd, FUSE) holds its
+/// lock for as long as it likes. Reading takes no lock; agents empty the buffer themselves.
 struct UploadBuffer: ~Copyable {
     /// Our own open of it.
     private let own: Int32
@@ -45,11 +48,5 @@ struct UploadBuffer: ~Copyable {
     func read(into memory: UnsafeMutableRawPointer, pages: Int) -> Int {
         // SAFETY: callers have room for so many pages.
         max(0, unsafe lm_pread(own, memory, pages * pageSize, 0)) / pageSize
-    }
-
-    /// Gives the memory of all places back. The next upload gets new memory.
-    func trim() {
-        _ = lm_fallocate(
-            own, Int32(LM_FALLOC_PUNCH_HOLE | LM_FALLOC_KEEP_SIZE), 0, Int64(WireLimit.uploadPages * pageSize))
     }
 }

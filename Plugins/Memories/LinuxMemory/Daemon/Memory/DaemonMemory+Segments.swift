@@ -40,13 +40,12 @@ extension DaemonMemory {
         reap()
     }
 
-    /// Buffers that nothing went through since the last look give their memory back.
+    /// Copies that nothing was compared with since the last look give their memory back.
     private func trim() {
         defer { hasUploadedLately = false }
         guard hasUploaded, !hasUploadedLately else { return }
         hasUploaded = false
         cache.trim()
-        for case .some(let connection) in connections { connection.upload?.trim() }
     }
 
     private func evacuate(_ number: UInt32, _ holders: [AgentConnection]) {
