@@ -1,3 +1,4 @@
+import CLinuxMemory
 import Glibc
 
 /// The address of a Unix stream socket.
@@ -57,6 +58,8 @@ struct ControlListener: Sendable {
         try Self.removeStale(address)
         socket = ControlAddress.makeSocket(isBlocking: false)
         guard socket >= 0 else { throw .system("socket", errno) }
+        // Connections inherit it: who cannot send descriptors cannot let this side wait for their end.
+        _ = lm_socket_option(socket, Int32(LM_SO_PASSRIGHTS), 0)
         var error = address.bind(socket)
         self.path = path
         identity = error == 0 ? FileIdentity(of: path) : nil

@@ -89,6 +89,9 @@ enum {
     /// Lets the kernel name the sender of every message.
     LM_SO_PASSCRED = 16,
     LM_SO_PEERPIDFD = 77,
+    /// Whether others may send descriptors to the socket (Linux 6.16). One that nobody takes is closed by the
+    /// receiver, who waits as long as its file likes: a TCP socket with SO_LINGER, for example.
+    LM_SO_PASSRIGHTS = 83,
 };
 
 /// A pidfd of the process that connected (Linux 6.5), close-on-exec; or minus the error number.

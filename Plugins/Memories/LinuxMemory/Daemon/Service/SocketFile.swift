@@ -39,7 +39,9 @@ struct SocketFile: Sendable {
             throw failure
         }
         _ = lm_socket_option(descriptor, Int32(LM_SO_PASSCRED), 1)
-        let result = lm_listen(descriptor, 128)
+        // Connections inherit it: nobody can send descriptors, which would be closed here, with their data still to go.
+        _ = lm_socket_option(descriptor, Int32(LM_SO_PASSRIGHTS), 0)
+        let result = lm_listen(descriptor, 1024)
         guard result == 0 else { throw Self.failure("cannot listen at \(path)", result) }
         isListening = true
         self.descriptor = descriptor
@@ -97,7 +99,9 @@ struct SocketFile: Sendable {
 
     private static func give(_ path: String, _ access: Access) -> DaemonError? {
         if let group = access.group, unsafe path.withCString({ unsafe lchown($0, uid_t.max, group) }) != 0 {
-            return failure("\(path) cannot be given to group \(group)", -errno)
+            return errno == EPERM
+                ? DaemonError("\(path) cannot be given to group \(group): make the daemon's user a member of it")
+                : failure("\(path) cannot be given to group \(group)", -errno)
         }
         guard unsafe path.withCString({ unsafe fchmodat(AT_FDCWD, $0, access.mode, AT_SYMLINK_NOFOLLOW) }) == 0 else {
             return failure("the mode of \(path) cannot be set", -errno)
