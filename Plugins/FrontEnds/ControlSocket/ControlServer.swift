@@ -86,7 +86,8 @@ final class ControlServer {
     }
 
     private func acceptAll() {
-        while true {
+        // Those who connect faster than that must not keep the others from being served.
+        for _ in 0..<ControlServer.connections {
             let socket = lm_accept(listener.socket)
             guard socket >= 0 else {
                 if -socket == EINTR || -socket == ECONNABORTED { continue }

@@ -56,7 +56,9 @@ extension DomainEngine {
         guard client.areas.count < WireLimit.areas, client.pages + UInt64(area.pageCount) <= Client.mostPages,
             budget.mayKeep(bytes)
         else {
-            gate.warn("large", "\(client.name) has more areas than are scanned: \(area.pageCount) pages are left out")
+            gate.warn(
+                "large \(client.identity.user)",
+                "\(client.name) has more areas than are scanned: \(area.pageCount) pages are left out")
             return
         }
         guard nextArea < UInt32.max else {
@@ -115,7 +117,8 @@ extension DomainEngine {
         guard let place = clients.firstIndex(where: { $0 === client }) else { return }
         clients.remove(at: place)
         if let reason {
-            gate.warn("drop \(client.identity.user)", "\(client.name) is dropped: \(reason)", perMinute: 20)
+            gate.warn(
+                "drop", ofUser: Int64(client.identity.user), because: reason, "\(client.name) is dropped: \(reason)")
         } else {
             gate.logger.debug("\(client.name) left")
         }

@@ -19,6 +19,8 @@ final class Listener: Sendable {
     /// Connections that have not said who they are, in all and of one user.
     static let mostWaiting = 256
     static let mostWaitingOfUser = 64
+    /// Connections of one user in a second: looking at who it is costs a fifth of a millisecond.
+    static let mostOfUserInSecond = 512
 
     let socket: SocketFile
     private let reception: Reception
@@ -60,6 +62,7 @@ final class Listener: Sendable {
         var polls: [lm_poll_entry] = []
         // After a shortage of descriptors nobody is accepted for a second.
         var closedUntil: UInt64 = 0
+        var rates = ConnectionRates()
         while true {
             let now = lm_monotonic_nanoseconds()
             let isOpen = now >= closedUntil && waiting.count < Self.mostWaiting
@@ -84,19 +87,21 @@ final class Listener: Sendable {
                     return true
                 }
                 guard after >= one.deadline else { return false }
-                gate.warn("silent", "a process of user \(one.user) connected and did not say who it is: closed")
+                gate.warn(
+                    "silent \(one.user)", "a process of user \(one.user) connected and did not say who it is: closed")
                 _ = lm_close(one.descriptor)
                 return true
             }
-            if polls[1].found != 0, !accept(into: &waiting, at: after) { closedUntil = after + 1_000_000_000 }
+            if polls[1].found != 0, !accept(into: &waiting, &rates, at: after) { closedUntil = after + 1_000_000_000 }
         }
         for one in waiting { _ = lm_close(one.descriptor) }
         ended.signal()
     }
 
     /// Accepts who waits; false when the system has no descriptor left.
-    private func accept(into waiting: inout [Waiting], at now: UInt64) -> Bool {
-        while waiting.count < Self.mostWaiting {
+    private func accept(into waiting: inout [Waiting], _ rates: inout ConnectionRates, at now: UInt64) -> Bool {
+        // Those who connect faster than that must not keep the others from being heard.
+        for _ in 0..<Self.mostWaiting where waiting.count < Self.mostWaiting {
             let descriptor = lm_accept(socket.descriptor)
             switch -descriptor {
             case ...0: break
@@ -109,14 +114,32 @@ final class Listener: Sendable {
             }
             _ = lm_socket_option(descriptor, Int32(LM_SO_PASSCRED), 1)
             let user = lm_peer_credentials(descriptor).uid
-            guard waiting.count(where: { $0.user == user }) < Self.mostWaitingOfUser else {
-                gate.warn("crowd", "user \(user) opens too many connections at once: some are closed")
+            guard rates.count(user, at: now) <= Self.mostOfUserInSecond,
+                waiting.count(where: { $0.user == user }) < Self.mostWaitingOfUser
+            else {
+                gate.warn("crowd \(user)", "user \(user) opens too many connections at once: some are closed")
                 _ = lm_close(descriptor)
                 continue
             }
             waiting.append(Waiting(descriptor: descriptor, user: user, deadline: now + Self.patience))
         }
         return true
+    }
+
+    /// Connections of each user in the second under way.
+    private struct ConnectionRates {
+        private var counts: [Int32: Int] = [:]
+        private var start: UInt64 = 0
+
+        /// One more; how many that makes.
+        mutating func count(_ user: Int32, at now: UInt64) -> Int {
+            if now &- start >= 1_000_000_000 {
+                counts.removeAll(keepingCapacity: true)
+                start = now
+            }
+            counts[user, default: 0] += 1
+            return counts[user, default: 0]
+        }
     }
 
     /// Hears who a process is, and passes it on or refuses it.
@@ -135,8 +158,8 @@ final class Listener: Sendable {
         } catch {
             let peer = lm_peer_credentials(descriptor)
             gate.warn(
-                "refused \(peer.uid)", "process \(peer.pid) of user \(peer.uid) is not served: \(error.text)",
-                perMinute: 10)
+                "refused", ofUser: Int64(peer.uid), because: error.text,
+                "process \(peer.pid) of user \(peer.uid) is not served: \(error.text)")
             Reception.refuse(descriptor, error.text)
         }
     }

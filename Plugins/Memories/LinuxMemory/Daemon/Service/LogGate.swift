@@ -19,6 +19,14 @@ package final class LogGate: Sendable {
     /// Makes a gate before a logger.
     package init(_ logger: Logger) { self.logger = logger }
 
+    /// Logs why something was done about a client of a user. Each sort of reason has its own count, so that who makes
+    /// much noise of one sort hides no other.
+    package func warn(_ kind: String, ofUser user: Int64, because reason: String, _ text: String) {
+        // What varies comes in brackets, in quotes, or as a number.
+        let sort = reason.prefix { $0 != "(" && $0 != "'" && !$0.isNumber }
+        warn("\(kind) \(user) \(sort)", text, perMinute: 3)
+    }
+
     /// Logs a warning, unless there were enough of its kind in the last minute; the first one of the next minute says
     /// how many were not logged.
     package func warn(_ kind: String, _ text: String, perMinute lines: Int = 1) {
