@@ -111,7 +111,7 @@ extension StrategyRegistry {
         [
             .text(
                 "clientGroup", expected: "the name of a group, or nothing",
-                "the group whose members a daemon that root runs serves; nothing for root alone", \.clientGroup),
+                "the group whose members are served; nothing for the daemon's user alone", \.clientGroup),
             .text(
                 "salt", expected: "one line of text", "programs with different salts never share; nothing for none",
                 \.salt),

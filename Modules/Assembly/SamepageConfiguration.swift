@@ -29,7 +29,7 @@ public struct SamepageConfiguration: Sendable, Hashable {
     public var merger = MergerConfiguration()
     /// Settings of merging in one process: keys `vmaBudgetPercent`, `rewrittenPages`.
     public var inProcess = InProcessSettings()
-    /// Key `clientGroup`: the group whose members a daemon that root runs serves; empty for root alone.
+    /// Key `clientGroup`: the group whose members are served; empty for the daemon's user alone.
     public var clientGroup = ""
     /// Key `salt`.
     public var salt = ""

@@ -2,7 +2,8 @@
 public struct DaemonSettings: Sendable, Hashable {
     /// Where it listens: a path of at most 107 bytes.
     public var socketPath = "/run/samepage.sock"
-    /// The group whose members may be clients of a daemon that root runs; empty for root alone.
+    /// The group whose members may be clients; empty for the user of the daemon alone. A daemon that is not root's must
+    /// be a member itself, needs CAP_SYS_PTRACE to serve other users, and never serves root.
     public var clientGroup = ""
     /// The share of vm.max_map_count that a client may use before merging stops making map entries, in percent, 1 to 90
     /// (attribute `vma_budget_percent`).

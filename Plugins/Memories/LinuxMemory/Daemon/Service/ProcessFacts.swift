@@ -30,7 +30,8 @@ struct ProcessFacts: Hashable, Sendable {
             let processNamespace = FileIdentity(path: "/proc/\(pid)/ns/pid")
         else {
             throw Refusal(
-                "the daemon may not look at the process: it has more rights than the daemon, or is not dumpable")
+                "the daemon may not look at the process: it is another user's (the daemon needs CAP_SYS_PTRACE), "
+                    + "has more rights than the daemon, or is not dumpable")
         }
         guard Self.owner(ofProcess: pid) == user else {
             throw Refusal("the process protects its memory from its own user (it is not dumpable)")
@@ -76,6 +77,12 @@ struct ProcessFacts: Hashable, Sendable {
         // SAFETY: a string terminated by zero and a local structure.
         guard unsafe "/proc/\(pid)/status".withCString({ unsafe stat($0, &status) }) == 0 else { return nil }
         return status.st_uid
+    }
+
+    /// Whether the daemon may see the namespaces of other users' processes: CAP_SYS_PTRACE.
+    static var mayLookAtOthers: Bool {
+        let lines = (SmallFile.text("/proc/self/status") ?? "").split(separator: "\n")
+        return fields("CapEff:", in: lines).first.flatMap { UInt64($0, radix: 16) }.map { $0 >> 19 & 1 != 0 } ?? false
     }
 
     /// Whether user numbers may stand for several users here: in a user namespace that does not map them all.

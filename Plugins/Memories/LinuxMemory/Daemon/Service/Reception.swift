@@ -7,7 +7,7 @@ struct Reception: Sendable {
     var pageSize: Int
     /// The user that runs the daemon.
     var ownUser: UInt32
-    /// The group of clients; `nil` for none.
+    /// The group of clients; `nil` for none. With one, a daemon serves other users than its own.
     var clientGroup: UInt32?
     /// The salt of processes that have none.
     var salt: UInt64
@@ -36,8 +36,13 @@ struct Reception: Sendable {
         }
         let user = UInt32(received.uid)
         let group = UInt32(received.gid)
-        guard ownUser == 0 || user == ownUser else {
-            throw Refusal("the daemon is user \(ownUser)'s own: start one as root to serve others")
+        guard ownUser == 0 || user == ownUser || clientGroup != nil else {
+            throw Refusal(
+                "the daemon is user \(ownUser)'s own: start one as root, or with clientGroup, to serve others")
+        }
+        // Whoever took over such a daemon would have root's memory, too.
+        guard ownUser == 0 || user != 0 else {
+            throw Refusal("the daemon runs as user \(ownUser): root's programs are served by root's daemon only")
         }
         if ProcessFacts.areUsersAmbiguous,
             user == ProcessFacts.overflowUser || group == ProcessFacts.overflowGroup

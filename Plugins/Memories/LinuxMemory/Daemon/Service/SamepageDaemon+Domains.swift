@@ -10,12 +10,12 @@ extension SamepageDaemon {
         let user = guest.identity.user
         try state.withLock { state throws(Refusal) in
             guard !state.isStopping else { throw Refusal("the daemon is stopping") }
-            guard state.clients.values.reduce(0, +) < Self.mostClients else {
-                throw Refusal("the daemon serves \(Self.mostClients) programs, and no more are possible")
+            guard state.clients.values.reduce(0, +) < state.mostClients else {
+                throw Refusal("the daemon serves \(state.mostClients) programs, and no more are possible")
             }
-            guard state.clients[user, default: 0] < Self.mostClientsOfUser else {
+            guard state.clients[user, default: 0] < state.mostClientsOfUser else {
                 throw Refusal(
-                    "the daemon serves \(Self.mostClientsOfUser) programs of user \(user), and no more are possible")
+                    "the daemon serves \(state.mostClientsOfUser) programs of user \(user), and no more are possible")
             }
             let known = state.domains.first { $0.key == guest.key }
             let domain = if let known { known } else { try makeDomain(guest.key, in: &state) }

@@ -23,9 +23,11 @@ public final class SamepageDaemon: MergerControl, Sendable {
     let ownUser: UInt32
     private let access: SocketFile.Access
 
-    /// Programs that are served at a time, in all and of one user.
+    /// Programs that are served at a time, in all and of one user, where there are descriptors enough.
     static let mostClients = 4096
     static let mostClientsOfUser = 1024
+    /// Descriptors of one program: the socket, a pidfd and the upload buffer.
+    static let descriptorsOfClient = 3
     /// Merge domains of one user: each salt makes one, and each has a thread.
     static let mostDomainsOfUser = 64
 
@@ -47,7 +49,7 @@ public final class SamepageDaemon: MergerControl, Sendable {
         self.makeParts = makeParts
         ownUser = geteuid()
         try Self.check(settings)
-        access = try Self.access(for: settings, user: ownUser)
+        access = try Self.access(for: settings)
         state = Mutex(
             ServiceState(template: try makeParts(), settings: settings, description: description, pageSize: pageSize))
     }
@@ -60,14 +62,14 @@ public final class SamepageDaemon: MergerControl, Sendable {
         guard settings.lingerSeconds >= 0 else { throw DaemonError("lingerSeconds is below 0") }
     }
 
-    private static func access(for settings: DaemonSettings, user: UInt32) throws(DaemonError) -> SocketFile.Access {
+    private static func access(for settings: DaemonSettings) throws(DaemonError) -> SocketFile.Access {
         guard !settings.clientGroup.isEmpty else { return SocketFile.Access() }
         guard let group = GroupList.number(of: settings.clientGroup) else {
             throw DaemonError(
                 "there is no group '\(settings.clientGroup)' (clientGroup): "
                     + "make it with 'groupadd \(settings.clientGroup)' or name another")
         }
-        return user == 0 ? SocketFile.Access(mode: 0o660, group: group) : SocketFile.Access()
+        return SocketFile.Access(mode: 0o660, group: group)
     }
 
     /// Serves programs until the task is cancelled, and returns when everything is closed. The programs go on with what
@@ -98,7 +100,7 @@ public final class SamepageDaemon: MergerControl, Sendable {
         }
         var isBegun = false
         defer { if !isBegun { state.withLock { $0.isRunning = false } } }
-        Self.raiseDescriptorLimit()
+        let descriptors = Self.raiseDescriptorLimit()
         let socket = try SocketFile(path: settings.socketPath, access: access)
         let device = UserfaultDevice(user: ownUser)
         let reception = Reception(
@@ -106,6 +108,7 @@ public final class SamepageDaemon: MergerControl, Sendable {
         state.withLock { state in
             state.isStopping = false
             state.started = lm_monotonic_nanoseconds()
+            state.bound(clientsByDescriptors: descriptors, servesOthers: ownUser == 0 || access.group != nil)
             state.device = device
         }
         do throws(DaemonError) {
@@ -126,10 +129,12 @@ public final class SamepageDaemon: MergerControl, Sendable {
         let group = access.group == nil ? "" : " and group \(settings.clientGroup)"
         logger.info("serving user \(ownUser)\(group) at \(settings.socketPath)")
         if let limitation = device.limitation { logger.warning("nothing can be merged: \(limitation)") }
-        if ownUser != 0, !settings.clientGroup.isEmpty {
-            logger.warning("clientGroup is for a daemon that root runs: this one serves user \(ownUser) only")
+        if ownUser != 0, access.group != nil, !ProcessFacts.mayLookAtOthers {
+            logger.warning(
+                "only programs of user \(ownUser) are served: to look at those of others the daemon needs CAP_SYS_PTRACE"
+            )
         }
-        if device.descriptor == nil, device.limitation == nil, ownUser == 0 {
+        if device.descriptor == nil, device.limitation == nil, ownUser == 0 || access.group != nil {
             logger.notice("/dev/userfaultfd cannot be opened here: only programs that may use userfaultfd merge")
         }
     }
@@ -151,13 +156,14 @@ public final class SamepageDaemon: MergerControl, Sendable {
         logger.info("stopped; programs keep what is merged")
     }
 
-    /// Every client takes a few descriptors.
-    private static func raiseDescriptorLimit() {
+    /// Every client takes a few descriptors. Returns how many there may be.
+    private static func raiseDescriptorLimit() -> UInt64 {
         var limit = rlimit()
         // SAFETY: a local structure.
-        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
         limit.rlim_cur = limit.rlim_max
         _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return UInt64(limit.rlim_max)
     }
 }
 

@@ -52,6 +52,9 @@ struct ServiceState: ~Copyable {
     var domains: [Domain] = []
     /// Clients by user.
     var clients: [UInt32: Int] = [:]
+    /// How many there may be, in all and of one user.
+    private(set) var mostClients = SamepageDaemon.mostClients
+    private(set) var mostClientsOfUser = SamepageDaemon.mostClientsOfUser
     var past: [UInt32: PastTally] = [:]
     var budgets: [UInt32: UserBudget] = [:]
     /// `full_scans` while there is no domain.
@@ -70,6 +73,14 @@ struct ServiceState: ~Copyable {
         self.settings = settings
         toldSettings = settings
         self.description = description
+    }
+
+    /// Keeps half of the descriptors for frames and connections, and one user from taking those of the others.
+    mutating func bound(clientsByDescriptors descriptors: UInt64, servesOthers: Bool) {
+        let possible = Int(clamping: descriptors / 2) / SamepageDaemon.descriptorsOfClient
+        mostClients = min(SamepageDaemon.mostClients, max(1, possible))
+        let share = servesOthers ? max(1, mostClients / 4) : mostClients
+        mostClientsOfUser = min(SamepageDaemon.mostClientsOfUser, share)
     }
 
     mutating func clientLeft(of user: UInt32) {
