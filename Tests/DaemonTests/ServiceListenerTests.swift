@@ -59,7 +59,8 @@ extension ServiceTests {
                 #expect(ServiceRig.closes(descriptor, within: 1))
                 close(descriptor)
             }
-            #expect(rig.log.count("is not served") == cases.count)
+            // Of each of the three sorts, three in a minute at the most.
+            #expect(rig.log.count("is not served") == 5)
             #expect(try rig.daemon.clients().isEmpty)
             try await rig.stop()
         }
