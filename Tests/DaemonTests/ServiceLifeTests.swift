@@ -163,6 +163,27 @@ extension ServiceTests {
         }
 
         @Test(
+            "a process that gives up rights leaves its domain, where later frames lie elsewhere",
+            .enabled(if: ServiceProcess.missing == nil, "needs /usr/bin/python3"))
+        func confinedProcess() async throws {
+            let rig = try await ServiceRig()
+            let agent = try rig.client([1, 1, 2, 2])
+            #expect(eventually { (try? rig.daemon.counters().pagesSharing) == 2 })
+            #expect(agent.locked { agent.segments.count } == 1)
+            let process = try ServiceProcess(path: rig.path, mode: "confine")
+            #expect(
+                eventually {
+                    _ = try? rig.daemon.clients()
+                    return rig.log.has("process \(process.pid) (python3)") && rig.log.has("has changed its rights")
+                })
+            #expect(eventually { (try? rig.daemon.clients().map(\.pid)) == [getpid()] })
+            agent.add(2, seeds: [7, 7])
+            #expect(eventually { (try? rig.daemon.counters().pagesSharing) == 3 })
+            #expect(agent.locked { agent.segments.count } == 2)
+            try await rig.stop()
+        }
+
+        @Test(
             "users share nothing and see only what is theirs; processes that protect their memory are refused",
             .enabled(if: getuid() == 0 && ServiceProcess.missing == nil, "needs root, for processes of other users"))
         func users() async throws {

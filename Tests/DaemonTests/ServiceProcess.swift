@@ -13,7 +13,8 @@ final class ServiceProcess {
     /// - Parameters:
     ///   - user: Its user; `nil` for this process's.
     ///   - group: Its group.
-    ///   - mode: `serve`, `protect` (not dumpable) or `namespace` (with a user namespace of its own).
+    ///   - mode: `serve`, `protect` (not dumpable), `namespace` (with a user namespace of its own) or `confine` (gives
+    ///   up what it may gain by execve, once it was asked about itself).
     init(path: String, user: UInt32? = nil, group: UInt32 = 0, mode: String = "serve", salt: UInt64 = 0) throws {
         let words = [
             "/usr/bin/python3", "-c", Self.script, path, user.map { String($0) } ?? "-", String(group), mode,
@@ -61,5 +62,6 @@ final class ServiceProcess {
             if kind == 37: s.send(head)
             if kind == 38: s.send(head + bytes(32))
             if kind == 39: s.send(head + struct.pack('<QIIQQ', 5000, 9, 99, 4096, 3))
+            if kind == 39 and mode == 'confine': libc.prctl(38, 1, 0, 0, 0)
         """
 }

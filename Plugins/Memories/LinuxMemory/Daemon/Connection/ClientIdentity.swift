@@ -1,3 +1,5 @@
+import CLinuxMemory
+
 /// Who a client is, by the kernel's word.
 package struct ClientIdentity: Sendable, Hashable {
     /// The number of the process.
@@ -18,5 +20,14 @@ package struct ClientIdentity: Sendable, Hashable {
         self.group = group
         self.pidfd = pidfd
         self.command = command
+    }
+    /// Whether the process has ended; `false` without a pidfd.
+    var hasEnded: Bool { pidfd >= 0 && ClientIdentity.hasEnded(pidfd) }
+
+    /// Whether the process of a pidfd has ended.
+    static func hasEnded(_ pidfd: Int32) -> Bool {
+        var entry = lm_poll_entry(descriptor: pidfd, events: Int16(LM_POLL_IN), found: 0)
+        // SAFETY: one entry.
+        return unsafe lm_poll(&entry, 1, 0) != 0
     }
 }

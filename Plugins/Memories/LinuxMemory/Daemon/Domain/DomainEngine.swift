@@ -15,6 +15,7 @@ final class DomainEngine {
         case idle
     }
 
+    let key: DomainKey
     let gate: LogGate
     let budget: UserBudget
     /// What the budget knows of this domain, in bytes.
@@ -60,13 +61,14 @@ final class DomainEngine {
     private static let longestHeldInterval: UInt64 = 32_000_000_000
 
     init(
-        parts: MergerParts, pageSize: Int, settings: WireSettings, lingerSeconds: Int, scans: ScanMark,
+        key: DomainKey, parts: MergerParts, pageSize: Int, settings: WireSettings, lingerSeconds: Int, scans: ScanMark,
         budget: UserBudget, gate: LogGate, clientLeft: @escaping () -> Void
     ) {
         let trustsDigests = parts.checksum.bits >= 128 && parts.stableTree.isKeyed && parts.unstableTree.isKeyed
         memory = WatchedMemory(
             DaemonMemory(
                 checksum: parts.checksum, trustsDigests: trustsDigests, pageSize: pageSize, budget: budget))
+        self.key = key
         self.budget = budget
         merger = Merger(
             configuration: parts.configuration, checksum: parts.checksum, stableTree: parts.stableTree,

@@ -64,7 +64,7 @@ struct Reception: Sendable {
             throw Refusal("the process has changed its user or group")
         }
         // It lives, so its number was not another's meanwhile.
-        guard !Self.hasEnded(pidfd) else { throw Refusal("the process has ended") }
+        guard !ClientIdentity.hasEnded(pidfd) else { throw Refusal("the process has ended") }
         isTaken = true
         var key = facts.key
         key.salt = hello.salt == 0 ? salt : hello.salt
@@ -85,12 +85,6 @@ struct Reception: Sendable {
             unsafe lm_peer_groups(descriptor, $0.baseAddress, $0.count)
         }
         return count > 0 && groups[..<min(count, groups.count)].contains(clientGroup)
-    }
-
-    private static func hasEnded(_ pidfd: Int32) -> Bool {
-        var entry = lm_poll_entry(descriptor: pidfd, events: Int16(LM_POLL_IN), found: 0)
-        // SAFETY: one entry.
-        return unsafe lm_poll(&entry, 1, 0) != 0
     }
 
     private static func receive(_ descriptor: Int32) throws(Refusal) -> (lm_received, WireHello)? {

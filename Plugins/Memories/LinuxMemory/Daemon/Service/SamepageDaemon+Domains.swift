@@ -52,8 +52,8 @@ extension SamepageDaemon {
             priority: BackgroundThread.Priority(nice: settings.nice, isIdle: settings.schedIdle),
             make: { [self] in
                 let engine = DomainEngine(
-                    parts: parts, pageSize: pageSize, settings: settings.wire, lingerSeconds: settings.lingerSeconds,
-                    scans: domain.scans, budget: budget, gate: gate,
+                    key: key, parts: parts, pageSize: pageSize, settings: settings.wire,
+                    lingerSeconds: settings.lingerSeconds, scans: domain.scans, budget: budget, gate: gate,
                     clientLeft: { [self] in self.state.withLock { $0.clientLeft(of: key.user) } })
                 for change in changes { engine.apply(change) }
                 return engine

@@ -57,6 +57,12 @@ extension DomainEngine {
         }
         for client in late {
             client.asked = now
+            if hasChanged(client) {
+                client.connection.fail("the process has changed its rights, and may join anew as what it is now")
+                // It still maps frames: later ones lie elsewhere.
+                memory.base.store.beginSegment()
+                continue
+            }
             _ = client.connection.askForStatistics()
         }
         for client in late {
@@ -67,6 +73,17 @@ extension DomainEngine {
             statistics.figures.cpuNanoseconds = max(before, min(statistics.figures.cpuNanoseconds, ofProcess))
             client.statistics = statistics
         }
+    }
+
+    /// Whether a process that lives is none of this domain any more: it has given up rights since it joined.
+    private func hasChanged(_ client: Client) -> Bool {
+        do throws(Refusal) {
+            var now = try ProcessFacts(pid: client.identity.pid).key
+            now.salt = key.salt
+            if now == key { return false }
+        } catch {}
+        // Of one that has ended the facts are gone, or another's.
+        return !client.identity.hasEnded
     }
 
     /// The CPU time of a process; 0 if it has ended.

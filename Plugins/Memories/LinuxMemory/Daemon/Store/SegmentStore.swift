@@ -87,6 +87,9 @@ package final class SegmentStore {
         }
     }
 
+    /// Lets the next frames lie in a new segment: of those that there are nobody who maps one sees what comes later.
+    package func beginSegment() { current = nil }
+
     /// A segment that has so many frames left: the one in use, or a new one.
     private func segment(withRoomFor count: UInt32) -> Int? {
         guard count >= 1, count <= WireLimit.framesOfSegment else { return nil }
