@@ -69,4 +69,16 @@ enum Accounts {
         }
         return files.values.reduce(0, +)
     }
+    /// The folders in /proc of a process's threads of a name.
+    static func threads(of process: pid_t, name: String? = nil) -> [String] {
+        Machine.names(inFolder: "/proc/\(process)/task").map { "/proc/\(process)/task/\($0)" }.filter { folder in
+            name.map { Machine.text(ofFile: "\(folder)/comm") == "\($0)\n" } ?? true
+        }
+    }
+
+    /// How long a thread could have run and had no processor.
+    static func waited(_ thread: String) -> Duration {
+        let fields = Machine.text(ofFile: "\(thread)/schedstat").split(separator: " ")
+        return .nanoseconds(fields.count > 1 ? Int64(fields[1]) ?? 0 : 0)
+    }
 }
