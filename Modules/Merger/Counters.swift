@@ -37,12 +37,15 @@ public struct Counters: Sendable, Hashable {
     /// Pages left alone for now because the memory could not merge them.
     public var pagesRefused = 0
 
+    /// Bytes of the merger's state beyond those of each item: for `minimum_age_millisecs` and `minimum_sharers`.
+    public var extraBytes = 0
+
     /// Bytes that the merger's state takes for each page it keeps an item for.
     public static let bytesPerItem = 32
 
     /// Memory gained, in bytes: pages saved and zero pages given back, less the merger's own state. May be negative.
     public func generalProfit(pageSize: Int) -> Int {
-        (pagesSaved + zeroPages) * pageSize - items * Counters.bytesPerItem
+        (pagesSaved + zeroPages) * pageSize - items * Counters.bytesPerItem - extraBytes
     }
 
     /// Takes zeros.

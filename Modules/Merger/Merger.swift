@@ -23,7 +23,7 @@ public import ScanPolicy
 /// The merger calls neither the system nor a clock and never sleeps: ``next(time:)`` says what it needs, and whoever drives
 /// it (``advance(on:time:)`` is the usual driver) does that and answers. It must be driven by one thread at a time.
 ///
-/// What a page costs: 20 bytes here and the entry in the unstable tree; 28 to 32 in all.
+/// What a page costs: 20 bytes here and the entry in the unstable tree; 28 to 32 in all. A minimum age costs 4 more.
 public struct Merger: ~Copyable {
     /// The checksum in force.
     public let checksum: any PageChecksum
@@ -40,6 +40,10 @@ public struct Merger: ~Copyable {
     var table = PageTable()
     var nodes = StableNodes()
     var tally = Tally()
+    var ages = PageAges()
+    var waiting = WaitingGroups()
+    /// Pages that are to be un-shared, and could not be.
+    var stubborn: [UInt32] = []
 
     var stage = Stage.resting
     var batch = Batch()
@@ -83,10 +87,16 @@ public struct Merger: ~Copyable {
         // SAFETY: the bytes belong to a local array that outlives the call.
         zeroDigest = unsafe checksum.digest(of: zeros.span.bytes)
         unmergePending = configuration.run == .unmerge
+        ages.setMinimum(milliseconds: configuration.minimumAge)
+        if ages.isOn { table.keepChangeTimes(from: 0) }
     }
 
     /// Whether pages stay in the unstable tree from one scan to the next.
     var keepsUnstableTree: Bool { tracksChanges && unstableTree.isKeyed }
+
+    /// Whether pages stay in the unstable tree until their new checksum is known. Not where what stands in it must be
+    /// known to be old enough, or counts towards the sharers of its content.
+    var keepsChangedPages: Bool { keepsUnstableTree && !ages.isOn && configuration.minimumSharers <= 1 }
 
     /// Registers an area; its pages are scanned from the next full scan on if its address space is new.
     ///
@@ -177,9 +187,9 @@ struct Batch {
     /// Whether pages wait for a reader, for their plan to be fetched, or to be un-shared again.
     var isUnderWay: Bool { isMatchPending || plan != nil || !lonely.isEmpty }
 
+    /// Forgets the pages that have been dealt with; candidates that the plan had no room for stay.
     mutating func clear() {
         fresh.removeAll(keepingCapacity: true)
-        candidates.removeAll(keepingCapacity: true)
         sites.removeAll(keepingCapacity: true)
         groupNodes.removeAll(keepingCapacity: true)
         groups.removeAll(keepingCapacity: true)

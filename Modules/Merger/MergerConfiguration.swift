@@ -20,6 +20,13 @@ public struct MergerConfiguration: Sendable, Hashable {
     /// How many frames there may be before no new content is shared (attribute `max_kernel_pages`); 0 for any number.
     /// Pages may always join contents that are shared already. As in KSM's first version; later ones have no such limit.
     public var maxKernelPages: UInt64 = 0
+    /// Milliseconds for which a page must have been seen unchanged before it is merged or given back (attribute
+    /// `minimum_age_millisecs`); 0 for no more than two scans show. Costs 4 bytes a page. The driver must tell the time.
+    public var minimumAge: UInt32 = 0
+    /// How many address spaces must hold a content at the same time before it is merged (attribute `minimum_sharers`),
+    /// 1 to 255. With 1 two pages of one program are enough, as in the kernel. Pages of zeros are given back
+    /// whoever holds them, because nothing is shared then.
+    public var minimumSharers: UInt8 = 1
     /// The scans for which a page is left alone after the memory could not merge it for a reason that lasts.
     public var scansUntilRetry: UInt32 = 16
     /// The pages of one batch; a merge plan has at most about twice as many sites.

@@ -22,6 +22,8 @@ enum Operation: Sendable, Hashable {
     case race(after: Int, RacingChange, slot: Int, page: Int)
     /// From now on every n-th step of the memory on a page is refused; 0 for none.
     case refuse(every: Int, SiteOutcome)
+    /// Other settings of what may merge: milliseconds, and address spaces.
+    case narrow(age: UInt32, sharers: UInt8)
     /// Everything is quiet for some scans; then all figures must be right.
     case quiesce
 
@@ -68,6 +70,15 @@ enum Operation: Sendable, Hashable {
             let answer: SiteOutcome = [.busy, .mapLimit, .outOfMemory, .unsupported].randomElement(using: &random)!
             return .refuse(every: [0, 0, 1, 2, 3, 5].randomElement(using: &random)!, answer)
         default: return .quiesce
+        }
+    }
+
+    /// A sequence in which settings of what may merge change, too.
+    static func narrowSequence(of length: Int, using random: inout some RandomNumberGenerator) -> [Operation] {
+        sequence(of: length, using: &random).flatMap { operation -> [Operation] in
+            guard Int.random(in: 0..<30, using: &random) == 0 else { return [operation] }
+            let age: UInt32 = [0, 0, 40, 300].randomElement(using: &random)!
+            return [.narrow(age: age, sharers: UInt8.random(in: 1...4, using: &random)), operation]
         }
     }
 

@@ -9,13 +9,30 @@ final class Rig {
     var merger: Merger
     let memory: SimulatedMemory
     let variant: Variant
+    /// The time, in milliseconds.
+    var clock: UInt64 = 1_000_000
+    /// How much later it is each time the merger is told the time.
+    var clockStep: UInt64 = 0
+    let witness = Witness()
 
     init(_ variant: Variant = Variant()) {
         self.variant = variant
         merger = variant.makeMerger()
         memory = SimulatedMemory(
             pageSize: variant.pageSize, tracksChanges: variant.tracksChanges, checksum: variant.makeChecksum())
+        witness.rig = self
+        witness.require(age: variant.minimumAge, sharers: variant.minimumSharers)
     }
+
+    /// The memory, watched.
+    private var watched: WatchedMemory { WatchedMemory(memory: memory, witness: witness) }
+
+    func tellTime() -> DriverTime {
+        clock += clockStep
+        return DriverTime(nanoseconds: clock * 1_000_000, cpuNanoseconds: 0)
+    }
+
+    func next() -> MergerRequest { merger.next(time: tellTime()) }
 
     /// Registers an area with memory and merger; each space has room for 16 areas of 4096 pages.
     func add(_ area: UInt32, space: UInt32 = 1, pages: UInt32 = 64) throws {
@@ -72,19 +89,19 @@ final class Rig {
     // The memory is handed over as a copy of the reference: hooks use it while the merger does.
 
     func scan(_ passes: UInt64 = 1) {
-        var memory = memory
-        merger.scan(passes: passes, on: &memory)
+        var memory = watched
+        merger.scan(passes: passes, on: &memory, time: tellTime)
     }
 
     func settle() {
-        var memory = memory
+        var memory = watched
         merger.settle(on: &memory)
     }
 
     @discardableResult
     func advance() -> MergerPause? {
-        var memory = memory
-        return merger.advance(on: &memory)
+        var memory = watched
+        return merger.advance(on: &memory, time: tellTime())
     }
 
     /// Pages shared and sharing, volatile and unshared, in the order of the reference's tables.
@@ -121,6 +138,7 @@ final class Rig {
 extension Rig {
     /// Carries out a request and gives the answer.
     func answer(_ request: MergerRequest) {
+        let memory = watched
         switch request {
         case .observe(let area, let pages):
             var runs: [ObservedRun] = []

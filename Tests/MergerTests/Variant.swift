@@ -33,10 +33,14 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
     var batchPages = 512
     var pagesToScan: UInt32 = 1 << 20
     var smartScan = false
+    /// Milliseconds.
+    var minimumAge: UInt32 = 0
+    var minimumSharers: UInt8 = 1
 
     var description: String {
         "\(checksum) \(stable)/\(unstable) tracks:\(tracksChanges) page:\(pageSize) zeros:\(usesZeroPages) "
-            + "row:\(rowLength) batch:\(batchPages) scan:\(pagesToScan) smart:\(smartScan)"
+            + "row:\(rowLength) batch:\(batchPages) scan:\(pagesToScan) smart:\(smartScan) age:\(minimumAge) "
+            + "sharers:\(minimumSharers)"
     }
 
     func makeChecksum() -> any PageChecksum {
@@ -61,6 +65,8 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
         configuration.rowLength = rowLength
         configuration.batchPages = batchPages
         configuration.scansUntilRetry = 4
+        configuration.minimumAge = minimumAge
+        configuration.minimumSharers = minimumSharers
         let pace = FixedPolicy(pagesToScan: pagesToScan, sleepMillisecs: 0)
         return Merger(
             configuration: configuration, checksum: makeChecksum(), stableTree: Variant.make(stable),

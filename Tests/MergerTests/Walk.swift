@@ -23,12 +23,17 @@ final class Walk {
 
     init(_ variant: Variant) {
         rig = Rig(variant)
-        rig.memory.interference = { [unowned self] _, _ in race() }
+        rig.memory.interference = { [unowned self] _, moment in
+            rig.clock += rig.clockStep
+            rig.witness.note(moment)
+            race()
+        }
     }
 
     /// Runs operations up to the first failure, then empties everything and looks for what is left.
-    static func failure(of operations: [Operation], _ variant: Variant) -> String? {
+    static func failure(of operations: [Operation], _ variant: Variant, clockStep: UInt64 = 0) -> String? {
         let walk = Walk(variant)
+        walk.rig.clockStep = clockStep
         for (number, operation) in operations.enumerated() {
             walk.perform(operation)
             walk.verifyContents()
@@ -71,9 +76,10 @@ final class Walk {
             }
         case .fetch:
             answer()
-            pending = rig.merger.next()
+            pending = rig.next()
         case .race(let countdown, let change, let slot, let page): races.append((countdown, change, slot, page))
         case .refuse(let every, let answer): refuse(every, answer)
+        case .narrow(let age, let sharers): narrow(age, sharers)
         case .quiesce: quiesce()
         }
         tellDepartures()
@@ -89,6 +95,7 @@ final class Walk {
     func write(_ bytes: [UInt8], _ slot: Int, _ page: Int) {
         guard let address = address(slot, page) else { return }
         rig.memory.write(bytes, to: address)
+        rig.witness.wrote(address)
         model[slot][page] = bytes
     }
 
@@ -111,6 +118,19 @@ final class Walk {
         areas[slot] = nil
         model[slot] = [:]
         leaving.append((slot, area))
+    }
+
+    /// Other settings, when nothing is under way that was begun under the old ones.
+    private func narrow(_ age: UInt32, _ sharers: UInt8) {
+        answer()
+        rig.settle()
+        do {
+            try rig.set("minimum_age_millisecs", to: String(age))
+            try rig.set("minimum_sharers", to: String(sharers))
+        } catch {
+            fail("\(error)")
+        }
+        rig.witness.require(age: age, sharers: sharers)
     }
 
     private func race() {
@@ -204,6 +224,10 @@ extension Walk {
         rig.settle()
         tellDepartures()
         rig.scan(9)
+        if rig.witness.age > 0 {
+            rig.clock += UInt64(rig.witness.age) + 100
+            rig.scan(9)
+        }
         verifyFigures(zeros: !zerosForgotten)
     }
 

@@ -18,12 +18,13 @@ extension Merger {
             }
             tally.checksummed += 1
             let marks = FreshMarks(rawValue: table.link(page).payload)
-            let isQuiet = marks.contains(.hasDigest) && table.digests[Int(page)] == digest
+            let isSame = marks.contains(.hasDigest) && table.digests[Int(page)] == digest
+            if ages.isOn { noteAge(of: page, isSame: isSame, isReported: marks.contains(.isReported)) }
             // Also one that looks the same again: while it was different its twin may have missed it.
             if marks.contains(.inTree) { table.remove(page, from: &unstableTree) }
             table.setDigest(digest, of: page)
             table.setLink(PageLink(.settled), of: page)
-            if isQuiet {
+            if isSame, isOldEnough(page) {
                 batch.candidates.append(page)
                 anyQuiet = true
             }

@@ -6,7 +6,9 @@ extension Merger {
         ["run"] + policy.attributes + Merger.settable + Merger.counterNames
     }
 
-    private static let settable = ["max_kernel_pages", "use_zero_pages", "row_length"]
+    private static let settable = [
+        "max_kernel_pages", "use_zero_pages", "row_length", "minimum_age_millisecs", "minimum_sharers",
+    ]
 
     private static let counterNames = [
         "pages_shared", "pages_sharing", "pages_unshared", "pages_volatile", "pages_scanned", "pages_skipped",
@@ -23,6 +25,8 @@ extension Merger {
         case "max_kernel_pages": return String(configuration.maxKernelPages)
         case "use_zero_pages": return configuration.usesZeroPages ? "1" : "0"
         case "row_length": return String(configuration.rowLength)
+        case "minimum_age_millisecs": return String(configuration.minimumAge)
+        case "minimum_sharers": return String(configuration.minimumSharers)
         case "pages_shared": return String(counters.pagesShared)
         case "pages_sharing": return String(counters.pagesSharing)
         case "pages_unshared": return String(counters.pagesUnshared)
@@ -55,6 +59,10 @@ extension Merger {
             configuration.usesZeroPages = try parseUnsignedAttribute(value, name: attribute, in: 0...1) == 1
         case "row_length":
             configuration.rowLength = UInt32(try parseUnsignedAttribute(value, name: attribute, in: 1...512))
+        case "minimum_age_millisecs":
+            setMinimumAge(UInt32(try parseUnsignedAttribute(value, name: attribute)))
+        case "minimum_sharers":
+            setMinimumSharers(UInt8(try parseUnsignedAttribute(value, name: attribute, in: 1...255)))
         default:
             if policy.attributes.contains(attribute) {
                 try policy.set(attribute, to: value)

@@ -23,11 +23,17 @@ extension Merger {
         counters.pagesPlanned = tally.planned
         counters.pagesMerged = tally.merged
         counters.pagesRefused = table.count(.refused)
+        counters.extraBytes =
+            table.changeTimes.count * MemoryLayout<UInt32>.size + waiting.memberCount * WaitingGroups.bytesPerMember
         for outcome in SiteOutcome.allCases where tally.notMerged[Int(outcome.rawValue)] > 0 {
             counters.notMerged[outcome] = tally.notMerged[Int(outcome.rawValue)]
         }
         return counters
     }
+
+    /// Bytes of the merger's state for each page it keeps an item for, the time of its last change included where that is
+    /// kept.
+    public var bytesPerItem: Int { Counters.bytesPerItem + (ages.isOn ? MemoryLayout<UInt32>.size : 0) }
 
     /// What is merged of one area: pages on frames, pages of zeros given back, and all pages that exist.
     ///

@@ -10,10 +10,12 @@ extension Merger {
 
     /// Says what the merger needs now.
     ///
-    /// - Parameter time: The time, for the report to the policy after a full scan.
+    /// - Parameter time: The time at the call, or later than all that was answered: for the report to the policy after a
+    ///   full scan, and for the age of pages.
     /// - Precondition: The request before was answered.
     public mutating func next(time: DriverTime = .none) -> MergerRequest {
         precondition(stage == .resting, "the last request was not answered")
+        tell(time)
         if let request = unfinishedBusiness() { return request }
         guard configuration.run == .run, !spaces.isEmpty else {
             window.isAwake = false
@@ -27,6 +29,7 @@ extension Merger {
                     break
                 }
                 stage = .observing
+                ages.observed = ages.roundedDown
                 let area = spaces.areas[Int(window.slot)]!.area.id
                 return .observe(area, pages: window.next..<window.end)
             }
@@ -46,11 +49,6 @@ extension Merger {
 
     /// What has to be done before the scan goes on, run or not.
     private mutating func unfinishedBusiness() -> MergerRequest? {
-        if batch.isMatchPending {
-            batch.isMatchPending = false
-            stage = .matching
-            return .match
-        }
         if let plan = batch.plan {
             batch.plan = nil
             stage = .merging
@@ -58,6 +56,11 @@ extension Merger {
         }
         if !batch.lonely.isEmpty {
             return requestUnmerge(batch.lonely, for: .lonelyFounders)
+        }
+        if batch.isMatchPending {
+            batch.isMatchPending = false
+            stage = .matching
+            return .match
         }
         settleDepartures()
         if let departure = departures.first {
@@ -102,7 +105,11 @@ extension Merger {
     private mutating func endPass(_ time: DriverTime) {
         tally.fullScans += 1
         spaces.rewind()
-        if !keepsUnstableTree { unstableTree.removeAll() }
+        if !keepsUnstableTree {
+            unstableTree.removeAll()
+            waiting.removeAll()
+        }
+        retryClosedNodes()
         scanNumber = (scanNumber + 1) & PageLink.payloadMask
         let before = passStart.tally
         policy.passEnded(

@@ -15,9 +15,13 @@ extension Merger {
         stage = .resting
         placeNodes(with: reader)
         var plan = MergePlan()
-        for page in batch.candidates where table.link(page).state == .settled {
-            match(page, with: reader, into: &plan)
+        var done = 0
+        while done < batch.candidates.count, plan.sites.count < mostSites {
+            let page = batch.candidates[done]
+            if table.link(page).state == .settled { match(page, with: reader, into: &plan) }
+            done += 1
         }
+        batch.candidates.removeFirst(done)
         guard !plan.sites.isEmpty else { return }
         lengthenRows(of: &plan)
         tally.planned += UInt64(plan.sites.count)
@@ -58,6 +62,8 @@ extension Merger {
             content, digest, in: &unstableTree, of: spaces, table, with: reader, counting: &comparisons)
         {
         case .found(let other):
+            let needsGroup = configuration.minimumSharers > 1
+            if needsGroup, waits(page, beside: other) { return }
             // Both stay as they are, and the one in the tree stays there, as in the kernel of 2009.
             guard mayMakeFrames(1) else { return }
             batch.framesToMake += 1
@@ -66,7 +72,11 @@ extension Merger {
             batch.pendingNodes[digest, default: []].append(node)
             join(node, other, digest, in: &plan)
             join(node, page, digest, in: &plan)
-            joinOthers(node, content, digest, with: reader, counting: &comparisons, in: &plan)
+            if needsGroup {
+                joinGroup(node, of: other, page, digest, in: &plan)
+            } else {
+                joinOthers(node, content, digest, with: reader, counting: &comparisons, in: &plan)
+            }
         case .absent:
             table.insert(page, into: &unstableTree)
             table.setLink(PageLink(.unstable, scanNumber), of: page)
@@ -152,9 +162,9 @@ extension Merger {
     }
 
     /// Adds a page to the group of a stable node.
-    private mutating func join(_ node: UInt32, _ page: UInt32, _ digest: PageDigest, in plan: inout MergePlan) {
+    mutating func join(_ node: UInt32, _ page: UInt32, _ digest: PageDigest, in plan: inout MergePlan) {
         let address = address(of: page)
-        let space = spaces.areas[Int(table.owner[Int(page >> 6)])]!.area.space
+        let space = space(of: page)
         let group: UInt32
         if let known = nodes[node].group {
             group = known

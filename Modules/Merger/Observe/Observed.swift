@@ -42,17 +42,17 @@ extension Merger {
         for index in pages {
             let page = chunk << 6 | index & 63
             let link = table.link(page)
-            var marks: FreshMarks = []
+            var marks: FreshMarks = .isReported
             switch link.state {
             case .absent, .zeroed, .planned:
                 break
             case .fresh:
-                continue
+                marks.formUnion(FreshMarks(rawValue: link.payload))
             case .settled, .refused:
-                marks = .hasDigest
+                marks.insert(.hasDigest)
             case .unstable:
-                marks = .hasDigest
-                if keepsUnstableTree {
+                marks.insert(.hasDigest)
+                if keepsChangedPages {
                     marks.insert(.inTree)
                 } else {
                     leaveUnstableTree(page, link)
@@ -91,7 +91,17 @@ extension Merger {
 
     /// Takes a page out of the unstable tree, if the tree it was put in is the one in use.
     mutating func leaveUnstableTree(_ page: UInt32, _ link: PageLink) {
-        if keepsUnstableTree || link.payload == scanNumber { table.remove(page, from: &unstableTree) }
+        guard keepsUnstableTree || link.payload == scanNumber else { return }
+        switch waiting.leave(page, of: space(of: page)) {
+        case .member:
+            return
+        case .alone:
+            break
+        case .leader(let members):
+            // One of them takes its place when they are looked at again.
+            for member in members { table.setLink(PageLink(.settled), of: member) }
+        }
+        table.remove(page, from: &unstableTree)
     }
 
     /// Takes one site off a stable node; the last one dissolves it.

@@ -3,7 +3,8 @@ public import PageMemory
 extension Merger {
     /// The answer to ``MergerRequest/merge(_:)``: records what became of each page.
     ///
-    /// A node of two pages of which only one was merged is dissolved again: its page is un-shared by the next request.
+    /// A node of two pages of which only one was merged is dissolved again: its page is un-shared by the next request. So
+    /// are all pages of one that fewer programs share than `minimum_sharers`.
     public mutating func merged(_ outcome: MergeOutcome) {
         precondition(stage == .merging, "no merge was asked for")
         precondition(
@@ -23,17 +24,22 @@ extension Merger {
         for (place, page) in batch.sites.enumerated() {
             record(outcome.sites[place], page, node: batch.groupNodes[Int(batch.groups[place])])
         }
+        let needsSharers = configuration.minimumSharers > 1
+        let sharers = needsSharers ? sharers(of: outcome) : [:]
         for (place, node) in batch.groupNodes.enumerated() where !hadFrames[place] {
             guard let node else { continue }
-            nodes[node].waitsForPlace = true
-            batch.nodesToPlace.append(node)
-            switch nodes[node].sites {
-            case 0: dissolve(node)
-            case 1: markLonely(node)
-            default: break
+            if nodes[node].sites == 0 {
+                dissolve(node)
+            } else if needsSharers, sharers[UInt32(place)]!.count < Int(configuration.minimumSharers) {
+                close(node)
+            } else {
+                nodes[node].waitsForPlace = true
+                batch.nodesToPlace.append(node)
+                if nodes[node].sites == 1 { markLonely(node) }
             }
         }
         batch.clear()
+        batch.isMatchPending = !batch.candidates.isEmpty
     }
 
     private mutating func record(_ outcome: SiteOutcome, _ page: UInt32, node: UInt32?) {

@@ -7,6 +7,7 @@ extension Merger {
     /// - Complexity: O(1) for each chunk of 64 pages without anything to do.
     mutating func selectBatch() {
         batch.clear()
+        batch.candidates.removeAll(keepingCapacity: true)
         let keeps = keepsUnstableTree
         let pageCount = { (mask: UInt64) in UInt32(mask.nonzeroBitCount) }
         while window.next < window.end, window.budget > 0,
@@ -70,7 +71,7 @@ extension Merger {
         case .fresh:
             batch.fresh.append(page)
         case .settled:
-            batch.candidates.append(page)
+            if isOldEnough(page) { batch.candidates.append(page) }
         case .unstable:
             if keepsUnstableTree { return }
             leaveUnstableTree(page, link)

@@ -26,6 +26,8 @@ struct FreshMarks: OptionSet {
     static let hasDigest = FreshMarks(rawValue: 1)
     /// It is still in the unstable tree, under that digest.
     static let inTree = FreshMarks(rawValue: 2)
+    /// The memory has reported a change.
+    static let isReported = FreshMarks(rawValue: 4)
 }
 
 /// State and payload of a page in 4 bytes: 3 bits and 29 bits.

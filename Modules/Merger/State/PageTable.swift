@@ -16,6 +16,9 @@ struct PageTable {
     /// The latest checksum of a page, by page.
     private(set) var digests: [PageDigest] = []
     private var links: [PageLink] = []
+    /// When a page was last seen to have changed, in ticks of ``PageAges``, by page; empty unless that is kept.
+    private(set) var changeTimes: [UInt32] = []
+    private(set) var keepsChangeTimes = false
     /// Pages that are not absent and not zeroed, by chunk.
     private(set) var present: [UInt64] = []
     /// Pages that a scan must look at even if the memory reports no change, by chunk.
@@ -49,6 +52,20 @@ struct PageTable {
     }
 
     mutating func setDigest(_ digest: PageDigest, of page: UInt32) { digests[Int(page)] = digest }
+
+    mutating func setChangeTime(_ tick: UInt32, of page: UInt32) { changeTimes[Int(page)] = tick }
+
+    /// Begins to keep the times of changes, as if all pages had changed at one.
+    mutating func keepChangeTimes(from tick: UInt32) {
+        keepsChangeTimes = true
+        changeTimes = [UInt32](repeating: tick, count: links.count)
+    }
+
+    /// Frees the times of changes.
+    mutating func forgetChangeTimes() {
+        keepsChangeTimes = false
+        changeTimes = []
+    }
 
     mutating func setLink(_ link: PageLink, of page: UInt32) {
         let old = links[Int(page)].state
@@ -91,6 +108,7 @@ struct PageTable {
         let pages = Int(PageTable.chunkPages)
         digests.append(contentsOf: repeatElement(PageDigest(0), count: pages))
         links.append(contentsOf: repeatElement(PageLink.absent, count: pages))
+        if keepsChangeTimes { changeTimes.append(contentsOf: repeatElement(0, count: pages)) }
         return chunk
     }
 
@@ -112,5 +130,6 @@ struct PageTable {
         let pages = max(1024, needed + needed / 4)
         digests.reserveCapacity(pages)
         links.reserveCapacity(pages)
+        if keepsChangeTimes { changeTimes.reserveCapacity(pages) }
     }
 }

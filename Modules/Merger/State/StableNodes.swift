@@ -15,6 +15,8 @@ struct StableNode {
     /// Whether it stands in the stable tree, or has frames and waits for a reader to find its place there.
     var isInTree = false
     var waitsForPlace = false
+    /// Whether its pages are to be un-shared because too few programs share it; nobody joins it then.
+    var isClosed = false
     /// The place of the node's group in the plan under way.
     var group: UInt32?
     /// The address space that joined last, and how many of its pages joined: decides on the length of the row.

@@ -36,6 +36,7 @@ extension Merger {
                 leaveNode(node)
             case .busy, .mapLimit, .outOfMemory, .unsupported:
                 failures += 1
+                if purpose == .lonelyFounders, nodes[node].isClosed { stubborn.append(page) }
             }
         }
         batch.unmerging.removeAll(keepingCapacity: true)
@@ -130,6 +131,7 @@ extension Merger {
     mutating func forgetEverything() {
         for slot in spaces.slotOfArea.values { forgetPages(ofSlot: slot) }
         unstableTree.removeAll()
+        waiting.removeAll()
         areasToForget = Array(spaces.slotOfArea.keys)
         window.close()
         spaces.rewind()

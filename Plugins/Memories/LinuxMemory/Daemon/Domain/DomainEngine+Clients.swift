@@ -150,7 +150,9 @@ extension DomainEngine {
             sum.count += client.areas.count
             sum.bytes += Int(client.pages / Self.pagesOfByte)
         }
-        let now = merger.counters.items * Counters.bytesPerItem + areas.count * Self.bytesOfArea + areas.bytes
+        let counters = merger.counters
+        let now =
+            counters.items * Counters.bytesPerItem + counters.extraBytes + areas.count * Self.bytesOfArea + areas.bytes
         budget.keep(now - kept)
         kept = now
     }

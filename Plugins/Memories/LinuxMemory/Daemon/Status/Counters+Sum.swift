@@ -10,6 +10,7 @@ extension Counters {
         pagesVolatile += other.pagesVolatile
         zeroPages += other.zeroPages
         items += other.items
+        extraBytes += other.extraBytes
         pagesRefused += other.pagesRefused
         addPast(other)
     }

@@ -110,7 +110,7 @@ extension DomainEngine {
             items += census.items
             refused += census.refused
         }
-        report.profitBytes = (report.pagesSharing + report.zeroPages) * pageSize - items * Counters.bytesPerItem
+        report.profitBytes = (report.pagesSharing + report.zeroPages) * pageSize - items * merger.bytesPerItem
         if refused > 0 {
             // Which page was left alone for which reason nobody keeps: several reasons stand together.
             let reasons = client.reasons.sorted { $0.rawValue < $1.rawValue }.map(\.reason)
