@@ -94,6 +94,18 @@ extension StrategyRegistry {
             .flag(
                 "useZeroPages", "whether pages of zeros are given back instead of merged", attribute: "use_zero_pages",
                 \.merger.usesZeroPages),
+            .number(
+                "minimumAge", 0...UInt32.max, unit: "ms",
+                "how long a page must have been seen unchanged before it merges; 0 for two scans",
+                attribute: "minimum_age_millisecs", \.merger.minimumAge),
+            .number(
+                "minimumSharers", 1...255, unit: "programs",
+                "how many programs must hold a content at the same time before it merges",
+                attribute: "minimum_sharers", \.merger.minimumSharers),
+            .flag(
+                "excludeDontDump",
+                "whether memory marked MADV_DONTDUMP is never merged; virtual machine monitors mark all memory of guests so",
+                \.excludesDontDump),
             ConfigurationKey(
                 name: "rewrittenPages", unit: "",
                 help: "whether pages written since they were merged merge again, while no pinned I/O shows",

@@ -25,9 +25,9 @@ public struct SamepageConfiguration: Sendable, Hashable {
     public var frontEnds = ["control"]
     /// Key `dialect`.
     public var dialect = "linux"
-    /// Settings of the merger: keys `run`, `rowLength`, `useZeroPages`, `maxKernelPages`.
+    /// Settings of the merger: keys `run`, `rowLength`, `useZeroPages`, `maxKernelPages`, `minimumAge`, `minimumSharers`.
     public var merger = MergerConfiguration()
-    /// Settings of merging in one process: keys `vmaBudgetPercent`, `rewrittenPages`.
+    /// Settings of merging in one process: keys `vmaBudgetPercent`, `rewrittenPages`, `excludeDontDump`.
     public var inProcess = InProcessSettings()
     /// Key `clientGroup`: the group whose members are served; empty for the daemon's user alone.
     public var clientGroup = ""
@@ -47,6 +47,12 @@ public struct SamepageConfiguration: Sendable, Hashable {
     public var vmaBudgetPercent: UInt32 {
         get { inProcess.vmaBudgetPercent }
         set { inProcess.vmaBudgetPercent = newValue }
+    }
+
+    /// Key `excludeDontDump`.
+    public var excludesDontDump: Bool {
+        get { inProcess.excludesDontDump }
+        set { inProcess.excludesDontDump = newValue }
     }
 
     /// Key `rewrittenPages`.

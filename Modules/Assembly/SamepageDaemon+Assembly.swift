@@ -45,6 +45,7 @@ extension SamepageConfiguration {
         settings.clientGroup = clientGroup
         settings.vmaBudgetPercent = vmaBudgetPercent
         settings.mergesRewritten = rewrittenPages != .leave
+        settings.excludesDontDump = excludesDontDump
         settings.salt = salt
         settings.nice = nice
         settings.schedIdle = schedIdle

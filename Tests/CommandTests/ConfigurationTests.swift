@@ -47,6 +47,7 @@ struct ConfigurationTests {
             "memory": "in-process", "frontEnds": "terminal,control", "dialect": "linux", "run": "0",
             "pagesToScan": "100", "sleepMillisecs": "20", "maxKernelPages": "18446744073709551615",
             "vmaBudgetPercent": "90", "rowLength": "1", "useZeroPages": "false", "rewrittenPages": "leave",
+            "minimumAge": "60000", "minimumSharers": "255", "excludeDontDump": "true",
             "clientGroup": "samepage", "salt": "a: b # c", "nice": "-20", "schedIdle": "true", "lingerSeconds": "0",
             "scan-time.advisorMaxCpu": "50", "scan-time.advisorTargetScanTime": "10",
             "scan-time.advisorMinPagesToScan": "1", "scan-time.advisorMaxPagesToScan": "2",

@@ -97,6 +97,18 @@ extension RealMemory {
             }
         }
 
+        @Test("Memory left out of core dumps, only if the settings say so")
+        func dontDump() throws {
+            let merger = try InProcessMerger.quiet(excludesDontDump: true)
+            let mapping = Mapping(pages: 4)
+            lm_madvise(mapping.address, mapping.byteCount, Int32(LM_MADV_DONTDUMP))
+            let error = refusal { _ = try unsafe MergeableRegion.adopt(mapping.buffer, in: merger) }
+            #expect(error?.code == .unmergeable)
+            #expect(error?.message.contains("MADV_DONTDUMP") == true)
+            let region = try unsafe MergeableRegion.adopt(mapping.buffer, in: InProcessMerger.quiet())
+            try region.release()
+        }
+
         @Test("Huge TLB memory", .enabled(if: hugePagesAreThere, "no huge TLB pages are configured"))
         func hugeTLB() throws {
             let merger = try InProcessMerger.quiet()

@@ -19,7 +19,7 @@ extension InProcessMerger {
     static func quiet(
         rowLength: UInt32 = 64, usesZeroPages: Bool = true, budget: UInt32 = 50,
         rewritten: RewrittenPages = .mergeWithoutPins,
-        sleep: String = "1000000"
+        excludesDontDump: Bool = false, sleep: String = "1000000"
     ) throws -> InProcessMerger {
         var configuration = SamepageConfiguration()
         configuration.policyAttributes = ["pages_to_scan": "4294967295", "sleep_millisecs": sleep]
@@ -27,6 +27,7 @@ extension InProcessMerger {
         configuration.merger.usesZeroPages = usesZeroPages
         configuration.inProcess.vmaBudgetPercent = budget
         configuration.inProcess.rewrittenPages = rewritten
+        configuration.inProcess.excludesDontDump = excludesDontDump
         return try InProcessMerger(configuration)
     }
 }

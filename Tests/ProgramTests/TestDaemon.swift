@@ -10,6 +10,8 @@ struct Status: Decodable {
         let mergeableBytes: Int
         let pagesSharing: Int
         let profitBytes: Int
+        /// Bytes by reason.
+        let notMerged: [String: Int]
     }
 
     let run: Int

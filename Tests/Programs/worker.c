@@ -4,6 +4,8 @@
 ///     fill SEED [CYCLE]  page i gets content SEED + i (modulo CYCLE)    ok
 ///     mark, unmark       madvise(MADV_MERGEABLE, MADV_UNMERGEABLE)      ok
 ///     write STEP SEED    each STEP-th page gets content SEED + i        ok
+///     advise ADVICE      madvise of all of it                           ok, or error NUMBER
+///     lock, unlock       mlock, munlock of all of it                    ok, or error NUMBER
 ///     verify             reads every byte                               ok PAGES, or wrong PAGE BYTE
 ///     merged             pages that map a page of a file                ok PAGES
 ///     fork               a child with the same memory takes over; the parent ends when the child has ended
@@ -52,6 +54,15 @@ static void answer(char *line) {
         printf("ok\n");
     } else if (strcmp(name, "unmark") == 0) {
         int result = madvise(memory, pages * PAGE, MADV_UNMERGEABLE);
+        printf(result == 0 ? "ok\n" : "error %d\n", errno);
+    } else if (strcmp(name, "advise") == 0 && fields == 2) {
+        int result = madvise(memory, pages * PAGE, (int)first);
+        printf(result == 0 ? "ok\n" : "error %d\n", errno);
+    } else if (strcmp(name, "lock") == 0) {
+        int result = mlock(memory, pages * PAGE);
+        printf(result == 0 ? "ok\n" : "error %d\n", errno);
+    } else if (strcmp(name, "unlock") == 0) {
+        int result = munlock(memory, pages * PAGE);
         printf(result == 0 ? "ok\n" : "error %d\n", errno);
     } else if (strcmp(name, "verify") == 0) {
         verify();

@@ -19,11 +19,13 @@ func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     case Int32(LM_MADV_UNMERGEABLE): return markUnmergeable(address, end)
     case Int32(LM_MADV_DONTNEED), Int32(LM_MADV_FREE), Int32(LM_MADV_DONTNEED_LOCKED):
         return discard(address, end, advice)
+    case Int32(LM_MADV_DONTDUMP) where excludesDontDump: return exclude(address, end, advice)
+    case Int32(LM_MADV_DODUMP) where excludesDontDump: return include(address, end, advice)
     case Int32(LM_MADV_DONTFORK), Int32(LM_MADV_DOFORK), Int32(LM_MADV_DONTDUMP), Int32(LM_MADV_DODUMP),
         Int32(LM_MADV_HUGEPAGE), Int32(LM_MADV_NOHUGEPAGE):
         return keepAdvice(address, end, advice)
-    case Int32(LM_MADV_WIPEONFORK): return wipeOnFork(address, end)
-    case Int32(LM_MADV_KEEPONFORK): return keepOnFork(address, end)
+    case Int32(LM_MADV_WIPEONFORK): return exclude(address, end, advice)
+    case Int32(LM_MADV_KEEPONFORK): return include(address, end, advice)
     case Int32(LM_MADV_GUARD_INSTALL): return installGuards(address, end)
     case Int32(LM_MADV_REMOVE): return remove(address, end)
     default: return lm_madvise(address, size, advice)
@@ -99,7 +101,7 @@ private func breakSharing(_ start: UInt, _ end: UInt) -> Bool {
 }
 
 /// MADV_DONTFORK and other advice that every mapping which replaces a part has to get, too.
-private func keepAdvice(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
+func keepAdvice(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
     let size = Int(end - start)
     guard enterCall() else { return lm_madvise(start, size, advice) }
     defer { AgentLock.release() }
@@ -130,24 +132,6 @@ private func coversWanted(_ range: UnsafeMutablePointer<AgentRange>, _ first: In
         if !entry.isGone || entry.liesOverFrame { return false }
     }
     return true
-}
-
-/// MADV_WIPEONFORK: the kernel refuses it on pages over frames.
-private func wipeOnFork(_ start: UInt, _ end: UInt) -> Int32 {
-    guard takeOff(start, end), enterCall() else { return -Int32(LM_ENOMEM) }
-    defer { AgentLock.release() }
-    if ranges.hasFrames(start, end) { return -Int32(LM_ENOMEM) }
-    return lm_madvise(start, Int(end - start), Int32(LM_MADV_WIPEONFORK))
-}
-
-private func keepOnFork(_ start: UInt, _ end: UInt) -> Int32 {
-    let result = lm_madvise(start, Int(end - start), Int32(LM_MADV_KEEPONFORK))
-    if enterCall() {
-        ranges.markForExamination(start, end)
-        AgentLock.release()
-        ringDoorbellOnce()
-    }
-    return result
 }
 
 /// MADV_REMOVE is for shared mappings; where we have put frames the kernel's refusal has another reason than it had.

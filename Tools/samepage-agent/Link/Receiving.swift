@@ -89,6 +89,7 @@ private func handle(
 func takeSettings(_ settings: WireSettings) -> Bool {
     guard settings.vmaBudgetPercent >= 1, settings.vmaBudgetPercent <= 90 else { return false }
     link.settings = settings
+    setExcludesDontDump(settings.flags & WireSettings.excludeDontDump != 0)
     work.budget.percent = settings.vmaBudgetPercent
     return true
 }

@@ -28,6 +28,7 @@ struct MapEntry {
     var refusal: WireReason? {
         if isSharedOrFile, !isSegment { return .sharedOrFile }
         if obstacle != .notExamined { return obstacle }
+        if excludesAdvice(advice) { return .dontDump }
         return isReadable && isWritable && !isExecutable ? nil : .protection
     }
 

@@ -31,6 +31,8 @@ public enum WireReason: UInt32, Sendable {
     case noProc = 13
     /// Advice that differs within one range.
     case mixedAdvice = 14
+    /// Left out of core dumps, and the settings say that such memory is not merged.
+    case dontDump = 15
 
     /// One line for people.
     public var text: StaticString {
@@ -49,6 +51,7 @@ public enum WireReason: UInt32, Sendable {
         case .noUserfault: "full userfaultfd is not permitted to the process"
         case .kernelTooOld: "the kernel lacks UFFDIO_MOVE or PAGEMAP_SCAN (Linux 6.8)"
         case .noProc: "/proc cannot be read"
+        case .dontDump: "marked MADV_DONTDUMP"
         case .mixedAdvice: "different madvise advice on parts of it"
         }
     }

@@ -10,6 +10,8 @@ public struct DaemonSettings: Sendable, Hashable {
     public var vmaBudgetPercent: UInt32 = 50
     /// Whether pages that were merged and written since merge again while a client shows no sign of pinned I/O.
     public var mergesRewritten = true
+    /// Whether memory that programs leave out of core dumps (MADV_DONTDUMP) is not merged.
+    public var excludesDontDump = false
     /// The salt of clients that have none of their own; clients whose salts differ never share. Empty for none.
     public var salt = ""
     /// The nice value of the merging threads, -20 to 19.

@@ -113,6 +113,7 @@ extension DaemonSettings {
         var wire = WireSettings()
         wire.vmaBudgetPercent = vmaBudgetPercent
         wire.flags = mergesRewritten ? WireSettings.mergeRewritten : 0
+        if excludesDontDump { wire.flags |= WireSettings.excludeDontDump }
         return wire
     }
 }

@@ -164,6 +164,7 @@ extension SamepageDaemon {
             }
             state.toldSettings = settings
             state.settings.mergesRewritten = settings.mergesRewritten
+            state.settings.excludesDontDump = settings.excludesDontDump
             state.settings.lingerSeconds = max(0, settings.lingerSeconds)
             state.tellSettings()
             var late: [String] = []

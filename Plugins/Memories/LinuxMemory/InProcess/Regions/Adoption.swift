@@ -25,8 +25,9 @@ enum Adoption {
 
     /// Checks a range and returns the advice that was given for it.
     ///
+    /// - Parameter excludesDontDump: Whether memory that is left out of core dumps is refused.
     /// - Throws: ``InProcessError`` of code `unmergeable` with the reason.
-    static func check(_ bytes: ByteRange) throws(InProcessError) -> RemapAdvice {
+    static func check(_ bytes: ByteRange, excludesDontDump: Bool) throws(InProcessError) -> RemapAdvice {
         var next = bytes.range.lowerBound
         var advice: RemapAdvice?
         for entry in ProcessMaps.entries(in: bytes.range) {
@@ -35,6 +36,9 @@ enum Adoption {
             let given = given(entry.flags)
             guard advice == nil || advice == given else {
                 throw refusal("its parts were given different advice (madvise); register them one by one")
+            }
+            if excludesDontDump, given.contains(.dontDump) {
+                throw refusal("it is left out of core dumps (MADV_DONTDUMP), and the key excludeDontDump is set")
             }
             advice = given
             next = entry.end

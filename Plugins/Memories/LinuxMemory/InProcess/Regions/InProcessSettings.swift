@@ -15,6 +15,8 @@ public struct InProcessSettings: Sendable, Hashable {
     public var vmaBudgetPercent: UInt32 = 50
     /// What happens to rewritten pages of merged runs.
     public var rewrittenPages = RewrittenPages.mergeWithoutPins
+    /// Whether memory that is left out of core dumps (MADV_DONTDUMP) is not merged: it cannot be registered.
+    public var excludesDontDump = false
     #if Mutants
         /// Safety to take out, by raw value of `RemapMutants`: 1 write protection, 2 second compare, 4 page map rule.
         public var mutants: UInt8 = 0

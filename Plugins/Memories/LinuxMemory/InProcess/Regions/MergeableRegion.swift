@@ -98,8 +98,11 @@ public final class MergeableRegion: Sendable {
             throw InProcessError(.badRange, "\(buffer.count) bytes are too many for one region: use several")
         }
         let bytes = ByteRange(address: address, byteCount: buffer.count)
-        try merger.perform { engine throws(InProcessError) in try engine.checkUnregistered(bytes) }
-        let advice = try Adoption.check(bytes)
+        let excludesDontDump = try merger.perform { engine throws(InProcessError) in
+            try engine.checkUnregistered(bytes)
+            return engine.memory.settings.excludesDontDump
+        }
+        let advice = try Adoption.check(bytes, excludesDontDump: excludesDontDump)
         return try MergeableRegion(merger: merger, bytes: bytes, isOwned: false, advice: advice)
     }
 

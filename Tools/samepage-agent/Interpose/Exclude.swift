@@ -1,0 +1,92 @@
+internal import CLinuxMemory
+
+// Advice that keeps memory from being merged: MADV_WIPEONFORK, and MADV_DONTDUMP where the daemon's settings say so. What is
+// merged gets memory of its own first. The program still wants it merged, and it is when the advice is taken back.
+
+/// 1 while memory that is left out of core dumps is not merged.
+nonisolated(unsafe) private var dontDumpIsExcluded: UInt32 = 0
+
+/// Whether memory that is left out of core dumps is not merged.
+var excludesDontDump: Bool { unsafe lm_atomic_load(&dontDumpIsExcluded) != 0 }
+
+/// Whether memory of this advice is not merged because of it.
+func excludesAdvice(_ advice: RemapAdvice) -> Bool {
+    advice.rawValue & RemapAdvice.dontDump.rawValue != 0 && excludesDontDump
+}
+
+/// Advises what keeps memory from being merged.
+func exclude(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
+    var address = start
+    while enterCall() {
+        let run = ranges.wantedRun(from: address, limit: end)
+        AgentLock.release()
+        guard let run else { break }
+        let isUnshared = takeOff(run.start, run.end)
+        guard enterCall() else { break }
+        // Under the lock: nobody looks at it before it has the advice.
+        if isUnshared { _ = lm_madvise(run.start, Int(run.end - run.start), advice) }
+        let isKept = want(run.start, run.end)
+        AgentLock.release()
+        ringDoorbellOnce()
+        guard isUnshared, isKept else { return -Int32(LM_ENOMEM) }
+        address = run.end
+    }
+    guard advice == Int32(LM_MADV_WIPEONFORK) else { return lm_madvise(start, Int(end - start), advice) }
+    // The kernel refuses it on mappings of files: what is not wanted any more may still lie over frames, too.
+    guard takeOffUnwanted(start, end), enterCall() else { return -Int32(LM_ENOMEM) }
+    defer { AgentLock.release() }
+    if ranges.hasFrames(start, end) { return -Int32(LM_ENOMEM) }
+    return lm_madvise(start, Int(end - start), advice)
+}
+
+/// Takes such advice back.
+func include(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
+    let result =
+        advice == Int32(LM_MADV_DODUMP)
+        ? keepAdvice(start, end, advice) : lm_madvise(start, Int(end - start), advice)
+    if enterCall() {
+        ranges.markForExamination(start, end)
+        AgentLock.release()
+        ringDoorbellOnce()
+    }
+    return result
+}
+
+/// Gives pages over frames that the program does not want merged any more memory of their own.
+private func takeOffUnwanted(_ start: UInt, _ end: UInt) -> Bool {
+    guard enterCall() else { return true }
+    let hasFrames = ranges.hasFrames(start, end)
+    AgentLock.release()
+    return !hasFrames || performJob(.unmerge(start: start, end: end)) >= 0
+}
+
+/// Takes over the daemon's setting, on the agent's thread: what is merged and should not be gets memory of its own.
+func setExcludesDontDump(_ isExcluded: Bool) {
+    guard isExcluded != excludesDontDump else { return }
+    unsafe lm_atomic_store(&dontDumpIsExcluded, isExcluded ? 1 : 0)
+    var address: UInt = 0
+    while isExcluded, let run = nextDontDump(from: address) {
+        withAgentLock { ranges.markUnwanted(run.start, run.end) }
+        _ = unmergeForProgram(run.start, run.end)
+        withAgentLock { _ = want(run.start, run.end) }
+        address = run.end
+    }
+    withAgentLock { ranges.markForExamination(0, UInt.max & ~4095) }
+    link.needsLook = true
+}
+
+/// The first wanted pages from an address on whose range is left out of core dumps.
+private func nextDontDump(from address: UInt) -> (start: UInt, end: UInt)? {
+    withAgentLock {
+        var position = ranges.firstPosition(endingAfter: address)
+        while position < ranges.count {
+            // SAFETY: a range of the table.
+            let range = unsafe ranges[position]
+            let isMeant = unsafe range.pointee.advice.rawValue & RemapAdvice.dontDump.rawValue != 0
+            let (base, end) = unsafe (range.pointee.base, range.pointee.end)
+            if isMeant, let run = ranges.wantedRun(from: max(address, base), limit: end) { return run }
+            position += 1
+        }
+        return nil
+    }
+}
