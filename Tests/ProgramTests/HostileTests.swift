@@ -59,8 +59,8 @@ extension RealPrograms {
                 for user in Self.users {
                     let secret = others[user]!..<others[user]! + Self.pages
                     for mode in some {
-                        // One lie after the other.
-                        let seconds = mode == "liar" ? 3 : 1.0
+                        // One lie after the other; and an answer is waited for a second.
+                        let seconds = mode == "liar" || mode == "slow" ? 3 : 1.0
                         villains.append(
                             try own.villain(ofUser: user, mode, seconds: seconds, seed: place + user, secret: secret))
                     }

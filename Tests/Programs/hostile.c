@@ -4,9 +4,10 @@
 ///
 /// Says "ok ROUNDS" at the end, or "FAILED: ..." as soon as it got what it must not get. Contents from SECRET on,
 /// so many, are another user's: they must not appear in anything that it is sent.
+#include "hostile_claims.h"
+#include "hostile_descriptors.h"
 #include "hostile_store.h"
 #include "hostile_wire.h"
-#include <netinet/in.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -19,18 +20,28 @@ static void fill_random(unsigned char *bytes, size_t size) {
     for (size_t i = 0; i < size; i++) bytes[i] = (unsigned char)chance(256);
 }
 
-/// Random bytes, before and after a right hello.
+/// Random bytes, before and after a right hello; one of each sort first.
 static void noise(void) {
-    int upload, device;
-    int s = chance(2) ? join(&upload, &device) : connect_kind(socket_path, SOCK_SEQPACKET);
+    static int round;
+    int upload = -1, device = -1, sort = round++;
+    int s = sort < 4 ? sort > 0 : (int)chance(2);
+    s = s ? join(&upload, &device) : connect_kind(socket_path, SOCK_SEQPACKET);
     if (s < 0) return;
     static unsigned char bytes[100000];
-    for (int i = 0; i < 8; i++) {
+    if (sort == 0) say_bytes(s, "hello", 5);
+    if (sort == 1) say(s, OBSERVE, 0, 0, 0, NULL, 0);
+    if (sort == 2) say(s, 9999, 0, 0, 0, NULL, 0);
+    if (sort == 3) say_bytes(s, bytes, LONGEST + 1);
+    for (int i = 0; i < 8 && sort > 3; i++) {
         size_t size = chance(3) ? chance(200) : chance(sizeof bytes);
         fill_random(bytes, size);
         // Often a kind that exists, so that what follows is looked at.
         static const unsigned char kinds[] = {1, 2, 3, 16, 18, 32, 33, 34, 35, 36, 37, 38, 39};
-        if (size > 4 && chance(2)) bytes[0] = kinds[chance(sizeof kinds)], bytes[1] = 0, bytes[2] = (unsigned char)chance(2), bytes[3] = 0;
+        if (size > 4 && chance(2)) {
+            memset(bytes, 0, 4);
+            bytes[0] = kinds[chance(sizeof kinds)];
+            bytes[2] = (unsigned char)chance(2);
+        }
         if (!say_bytes(s, bytes, size)) break;
     }
     close(s);
@@ -70,7 +81,8 @@ static void areas(void) {
     int upload, device, s = join(&upload, &device);
     if (s < 0) return;
     static struct area list[2000];
-    int which = (int)chance(7);
+    static int next;
+    int which = next++ % 8;
     for (uint32_t round = 0; round < 80; round++) {
         for (uint32_t i = 0; i < 1024; i++) {
             uint32_t number = round * 1024 + i;
@@ -83,7 +95,8 @@ static void areas(void) {
             // Downwards: each comes before those that are there.
             if (which == 6) list[i].first = 0x1000000 - 2 * (uint64_t)number;
         }
-        uint32_t claimed = chance(10) ? 1024 : (uint32_t)chance(UINT32_MAX);
+        // A wrong number.
+        uint32_t claimed = which == 7 ? (uint32_t)chance(1000) : 1024;
         if (!say(s, AREA_ADDED, 0, claimed, 0, list, sizeof list[0] * 1024)) break;
         if (which == 0 && !say(s, AREA_REMOVED, 0, 1024, 0, list, sizeof list[0] * 1024)) break;
     }
@@ -101,16 +114,19 @@ static void answers(void) {
     if (device >= 0) close(device);
     static unsigned char rest[LONGEST];
     fill_random(rest, 4096);
-    if (chance(2)) {
+    static int round;
+    if (round++ % 2) {
         say(s, (uint16_t)(OBSERVE + chance(8)), 1, (uint32_t)chance(600), chance(3), rest, chance(LONGEST));
     } else {
         add_area(s, 1, 0x10000, 512);
         struct message m;
         int files[4], count;
         if (hear(s, &m, 300, files, &count) > 0) {
-            uint64_t sequence = chance(2) ? m.head.sequence : m.head.sequence + 1 - chance(3);
+            int is_right = round % 4 == 1;
+            uint64_t sequence = is_right ? m.head.sequence : m.head.sequence + 1 - chance(3);
             uint32_t entries = chance(2) ? (uint32_t)chance(3000) : UINT32_MAX - (uint32_t)chance(3);
-            say(s, chance(2) ? m.head.kind : (uint16_t)(OBSERVE + chance(8)), 1, entries, sequence, rest, chance(LONGEST));
+            uint16_t kind = is_right ? m.head.kind : (uint16_t)(OBSERVE + chance(8));
+            say(s, kind, 1, entries, sequence, rest, 1 + 2 * chance(LONGEST / 2));
         }
     }
     close(s);
@@ -215,7 +231,8 @@ static void serve(enum lie lie, double stop, int probes) {
         if (length < 0) continue;
         if (!say_bytes(s, &a, sizeof a.head + (size_t)length)) break;
         // The copies go on changing while the daemon reads them.
-        if (m.head.kind == UPLOAD && lie != NONE && buffer != MAP_FAILED) memset(buffer, (int)chance(256), PAGE * chance(256));
+        int changes = m.head.kind == UPLOAD && lie != NONE && buffer != MAP_FAILED;
+        if (changes) memset(buffer, (int)chance(256), PAGE * chance(256));
     }
     if (probes) {
         if (segment < 0) fail("no segment came");
@@ -237,99 +254,6 @@ static void liar(void) {
 
 /// Serves truthfully, but for what it says it has merged, to get frames: then sees what can be done with them.
 static void probe(void) { serve(NONE, end_time, 1); }
-
-/// Somebody else's name: forged, inherited, handed on.
-static void claims(void) {
-    int upload, device, s = join(&upload, &device);
-    if (s < 0) return;
-    struct ucred lies[] = {{1, getuid(), getgid()}, {getpid(), 0, 0}, {getppid(), getuid(), getgid()}};
-    for (size_t i = 0; i < 3; i++) {
-        union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(struct ucred))]; } control;
-        struct message m = {{AREA_REMOVED, 0, 1, 0}, {0}};
-        struct iovec piece = {&m, 32};
-        struct msghdr all = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-        control.head.cmsg_level = SOL_SOCKET;
-        control.head.cmsg_type = SCM_CREDENTIALS;
-        control.head.cmsg_len = CMSG_LEN(sizeof(struct ucred));
-        memcpy(CMSG_DATA(&control.head), &lies[i], sizeof lies[i]);
-        if (sendmsg(s, &all, MSG_NOSIGNAL) > 0 && lies[i].pid != getpid()) fail("the kernel lets a sender lie");
-    }
-    pid_t child = fork();
-    if (child == 0) {
-        // A child speaks on its parent's connection, or has one made and leaves it to the parent.
-        if (chance(2)) add_area(s, 5, 0x30000, 16);
-        _exit(0);
-    }
-    waitpid(child, NULL, 0);
-    add_area(s, 6, 0x40000, 16);
-    close(s);
-    close(upload);
-    if (device >= 0) close(device);
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0) return;
-    child = fork();
-    if (child == 0) {
-        int mine = connect_kind(socket_path, SOCK_SEQPACKET);
-        if (mine >= 0) pass(pair[1], "x", 1, &mine, 1);
-        _exit(0);
-    }
-    waitpid(child, NULL, 0);
-    // The number of the one that connected is free now.
-    struct message m;
-    int files[4], count;
-    if (hear(pair[0], &m, 100, files, &count) > 0 && count > 0) {
-        int found = files[0];
-        say_hello(found);
-        if (hear(found, &m, 1000, files, &count) > 0 && m.head.kind == WELCOME) fail("let in by another's name");
-        close(found);
-    }
-    close(pair[0]);
-    close(pair[1]);
-}
-
-/// A TCP connection whose end waits for its data.
-static int lingering(int *others) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0), mine = socket(AF_INET, SOCK_STREAM, 0);
-    others[0] = listener, others[1] = -1;
-    if (bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 1) != 0) return mine;
-    getsockname(listener, (struct sockaddr *)&address, &size);
-    if (connect(mine, (struct sockaddr *)&address, size) != 0) return mine;
-    others[1] = accept(listener, NULL, NULL);
-    struct linger linger = {1, 20};
-    setsockopt(mine, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    static char data[65536];
-    while (send(mine, data, sizeof data, MSG_DONTWAIT) > 0) {}
-    return mine;
-}
-
-/// Descriptors with messages: all kinds, one or hundreds, some whose end takes long.
-static void descriptors(void) {
-    int pipes[2], pair[2], others[2] = {-1, -1}, files[253];
-    if (pipe(pipes) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return;
-    int folder = open("/", O_RDONLY), memory = memfd_create("x", 0), slow = lingering(others);
-    int upload, device;
-    char path[200];
-    snprintf(path, sizeof path, "%s.control", socket_path);
-    int passed = 0, sockets[3] = {connect_kind(socket_path, SOCK_SEQPACKET), join(&upload, &device), connect_kind(path, SOCK_STREAM)};
-    for (int i = 0; i < 3; i++) {
-        if (sockets[i] < 0) continue;
-        int kinds[] = {slow, pipes[0], pair[1], folder, memory, sockets[i]};
-        struct message m = {{HELLO, 0, 0, 0}, {0}};
-        for (int k = 0; k < 40; k++) {
-            for (int f = 0; f < 253; f++) files[f] = kinds[(k + f) % 6];
-            passed += pass(sockets[i], &m, sizeof m.head + chance(64), files, k % 2 ? 1 : 253) == 0;
-        }
-        passed += pass(sockets[i], "get run\n", 8, &slow, 1) == 0;
-    }
-    // Its end takes long: for the daemon, if that has it.
-    if (passed == 0) setsockopt(slow, SOL_SOCKET, SO_LINGER, &(struct linger){0, 0}, sizeof(struct linger));
-    close(slow);
-    for (int i = 0; i < 3; i++) if (sockets[i] >= 0) close(sockets[i]);
-    int all[] = {pipes[0], pipes[1], pair[0], pair[1], folder, memory, others[0], others[1], upload, device};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) if (all[i] >= 0) close(all[i]);
-}
 
 /// Holds the lock of its upload buffer by a write from memory that never comes, so that whoever changes the file waits.
 static void holder(void) {
@@ -421,7 +345,7 @@ static void control(void) {
         case 0: break;
         case 1: memset(bytes, 'a', size); break;
         case 2: for (size = 0; size + 8 < sizeof bytes; size += 7) memcpy(bytes + size, "status\n", 7); break;
-        case 3: size = (size_t)sprintf((char *)bytes, "set run 2\nset pages_to_scan 0\nset run 0\nget \n\nset\n"); break;
+        case 3: size = (size_t)sprintf((char *)bytes, "set run 2\nset pages_to_scan 0\nget \n\nset\n"); break;
         default: size = (size_t)sprintf((char *)bytes, "get pages_shared");
         }
         if (send(sockets[i], bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) continue;

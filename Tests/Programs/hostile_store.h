@@ -85,7 +85,8 @@ static inline void pry(int s) {
     REFUSE(ptrace(PTRACE_SEIZE, peer.pid, NULL, NULL));
     static char bytes[16];
     struct iovec local = {bytes, 16}, remote = {(void *)0x1000, 16};
-    if (process_vm_readv(peer.pid, &local, 1, &remote, 1, 0) >= 0 || errno != EPERM) fail("process_vm_readv is not refused");
+    ssize_t got = process_vm_readv(peer.pid, &local, 1, &remote, 1, 0);
+    if (got >= 0 || errno != EPERM) fail("process_vm_readv is not refused");
     int pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
     for (int number = 0; number < 16 && pidfd >= 0; number++) REFUSE(syscall(SYS_pidfd_getfd, pidfd, number, 0));
     if (pidfd >= 0) close(pidfd);
@@ -105,7 +106,8 @@ static inline void search_segment(int file, uint64_t secret, uint64_t secret_pag
             // Pages that were never given out end the search.
             if (first == 0 && is_zero_page(bytes + page)) return;
             for (uint64_t content = secret; content < secret + secret_pages; content++)
-                if (first == content_word(content, 0)) fail("another user's page %llu came", (unsigned long long)content);
+                if (first == content_word(content, 0))
+                    fail("another user's page %llu came", (unsigned long long)content);
         }
     }
 }

@@ -65,7 +65,8 @@ static inline int say_bytes(int s, const void *bytes, size_t size) {
     return 1;
 }
 
-static inline int say(int s, uint16_t kind, uint16_t flags, uint32_t count, uint64_t sequence, const void *rest, size_t size) {
+static inline int say(
+    int s, uint16_t kind, uint16_t flags, uint32_t count, uint64_t sequence, const void *rest, size_t size) {
     struct message m = {{kind, flags, count, sequence}, {0}};
     if (size > sizeof m.rest) size = sizeof m.rest;
     if (size > 0) memcpy(m.rest, rest, size);
