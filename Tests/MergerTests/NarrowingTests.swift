@@ -63,6 +63,32 @@ struct NarrowingTests {
         rig.expect(1, 1)
     }
 
+    @Test("the time that a checksum takes does not count, where nobody tracks changes")
+    func slowChecksum() throws {
+        var variant = Variant()
+        variant.tracksChanges = false
+        let rig = try makeRig(variant, age: 500)
+        rig.fill(1, 0..<2, "a")
+        rig.scan()
+        rig.clock += 1000
+        var isDone = false
+        let bytes = rig.bytes("b")
+        rig.memory.interference = { [unowned rig] memory, moment in
+            guard case .beforeChecksum(let page) = moment, !isDone else { return }
+            isDone = true
+            rig.clock += 400
+            for index in 0..<2 as Range<UInt32> { memory.write(bytes, to: PageAddress(area: page.area, index: index)) }
+        }
+        rig.scan()
+        rig.memory.interference = nil
+        rig.clock += 150
+        rig.scan(2)
+        rig.expect(0, 0, volatile: 2)
+        rig.clock += 400
+        rig.scan()
+        rig.expect(1, 1)
+    }
+
     @Test("a driver without a clock merges nothing under a minimum age")
     func noClock() throws {
         let rig = try makeRig(Variant(), age: 1)
@@ -237,7 +263,9 @@ struct NarrowingTests {
         rig.expectNothingLeft()
     }
 
-    @Test("random sequences: every page, figure, age and founding right", arguments: Variant.strategies)
+    @Test(
+        "random sequences: every page, figure, age and founding right",
+        arguments: Variant.strategies.filter { $0.checksum != .jhash2 })
     func randomSequences(variant: Variant) {
         for number in PropertyTests.numbers {
             let seed = UInt64(Variant.strategies.firstIndex(of: variant)!) << 32 | number
