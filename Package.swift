@@ -131,7 +131,10 @@ let parts: [Part] = [
         ]),
     Part(
         name: "samepage-torture", kind: .testTool, path: "Tests/Torture",
-        needs: ["Assembly", "InProcess", "Merger", "CLinuxMemory", "CTortureWriters", argumentParser]),
+        needs: [
+            "Assembly", "InProcess", "Merger", "ControlSocket", "FrontEnd", "CLinuxMemory", "CTortureWriters",
+            argumentParser,
+        ]),
     Part(
         name: "InProcessTests", kind: .test, path: "Tests/InProcessTests",
         needs: ["InProcess", "Assembly", "Merger", "PageMemory", "Remap", "CLinuxMemory", "CTortureWriters"]),

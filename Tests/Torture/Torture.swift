@@ -1,83 +1,9 @@
 import ArgumentParser
 
-/// Merges in one process as fast as it can, while threads, children and devices write, read, fork and discard, and checks
-/// every byte by who owns it.
+/// Real memory under everything that programs do with it at the same time.
 @main
 struct Torture: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "samepage-torture",
-        abstract: "Tortures same-page merging in one process, and checks every byte.",
-        discussion: """
-            Rounds of about three seconds, each with a merger and regions of its own. In every second round rewritten \
-            pages (merged, written since, and equal again) are merged again, and nobody writes through pins: \
-            the short pin of a process_vm_writev cannot be seen by anybody, so it must not target rewritten pages while \
-            those merge. In the other rounds rewritten pages are left alone, and process_vm_writev (by this process, held \
-            up in the middle, and by a child process) and io_uring (registered buffers) write too.
-
-            The exit status is 1 when a write was lost, a read was wrong, an operation failed, or (in a run of 30 \
-            seconds or more with all kinds) fewer than 100000 pages were merged or fewer than 1000 writes met a \
-            merge in flight.
-            """)
-
-    @Option(help: "How long, in seconds.")
-    var seconds = 30
-    @Option(help: "What chance comes from.")
-    var seed: UInt64 = 1
-    @Option(help: "Size of the memory that is shared by all, in MiB.")
-    var mib = 16
-    @Option(help: "Kinds of actors, with commas between: \(Kind.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var only: String?
-    @Option(
-        help: """
-            A safety to take out, only in a build with the trait Mutants: \
-            \(Mutant.allCases.map(\.rawValue).joined(separator: ", ")).
-            """)
-    var mutant: String?
-    @Flag(help: "Print the numbers as JSON.")
-    var json = false
-
-    func validate() throws {
-        guard seconds > 0, mib >= 4 else { throw ValidationError("at least 1 second and 4 MiB are needed") }
-        _ = try chosenKinds()
-        if let mutant {
-            guard Mutant(rawValue: mutant) != nil else { throw ValidationError("there is no mutant '\(mutant)'") }
-            #if !Mutants
-                throw ValidationError("mutants need a build with --traits Mutants")
-            #endif
-        }
-    }
-
-    private func chosenKinds() throws -> [Kind] {
-        guard let only else { return Kind.allCases }
-        return try only.split(separator: ",").map { name in
-            guard let kind = Kind(rawValue: String(name)) else { throw ValidationError("there is no kind '\(name)'") }
-            return kind
-        }
-    }
-
-    func run() throws {
-        let options = TortureOptions(
-            seconds: seconds, seed: seed, mib: mib, kinds: try chosenKinds(),
-            mutant: mutant.flatMap(Mutant.init(rawValue:)))
-        // Forked first of all, before there are threads.
-        let child = WritingChild()
-        defer { child.end() }
-        let findings = Findings()
-        let contents = Contents()
-        var report = Report(options: options)
-        let start = Raw.now
-        let length = UInt64(seconds) * 1_000_000_000
-        let rounds = UInt64(max(2, seconds / 3 / 2 * 2))
-        while Raw.now < start + length * 95 / 100, !findings.isBad {
-            let round = Round(
-                number: report.rounds, options: options, contents: contents, findings: findings, child: child)
-            let left = start + length - Raw.now
-            let (counters, statistics) = try round.run(nanoseconds: min(left, length / rounds))
-            report.add(counters, statistics)
-        }
-        report.seconds = Double(Raw.now - start) / 1e9
-        report.findings = findings.all
-        print(json ? report.json : report.table)
-        if !report.complaints.isEmpty { throw ExitCode(1) }
-    }
+        commandName: "samepage-torture", abstract: "Tortures same-page merging, and checks every byte.",
+        subcommands: [InProcessTorture.self, ProcessTorture.self], defaultSubcommand: InProcessTorture.self)
 }

@@ -117,6 +117,9 @@ static inline void tw_stock_up(size_t size) {
     free(stock);
 }
 
+/// From now on processes whose parents have ended become children of this one.
+static inline void tw_adopt_orphans(void) { prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L); }
+
 static inline void tw_close(int descriptor) { close(descriptor); }
 
 static inline int tw_process(void) { return (int)getpid(); }

@@ -32,7 +32,8 @@ extension MoveRequest {
         defer { AgentLock.release() }
         let ground = look()
         if ground.isUnknown { return -Int(LM_ENOMEM) }
-        guard ground.isWhole, !ground.isMixed else { return -Int(LM_EFAULT) }
+        // Several mappings may only move as they are.
+        guard ground.isWhole, !ground.isMixed || mayStopHalfway && !leavesOld else { return -Int(LM_EFAULT) }
         if leavesOld, ranges.hasFrames(old, oldEnd) { return -Int(LM_ENOMEM) }
         if !isFixed, !leavesOld {
             if newSize == oldSize { return Int(bitPattern: old) }

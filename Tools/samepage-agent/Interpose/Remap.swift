@@ -22,7 +22,7 @@ func remapForProgram(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32
     }
     let hasFrames = ranges.hasFrames(request.old, request.oldEnd)
     var result = -Int(LM_EFAULT)
-    if !hasFrames || request.onlyShrinks {
+    if (!hasFrames && !request.mayStopHalfway) || request.onlyShrinks {
         result = call()
         request.takeAnswer(result)
     }
@@ -77,6 +77,10 @@ struct MoveRequest {
     var mayMove: Bool { flags & Int32(LM_MREMAP_MAYMOVE) != 0 }
     /// Nothing moves and nothing grows.
     var onlyShrinks: Bool { newSize < oldSize && !isFixed }
+
+    /// The kernel (Linux 6.17 or later) moves several mappings at once where the size stays, one after the other, and
+    /// gives up at the first that is tracked: those before it have moved then.
+    var mayStopHalfway: Bool { isFixed && newSize == oldSize }
 
     /// The kernel has answered: the tables follow. The lock is held.
     func takeAnswer(_ result: Int) {

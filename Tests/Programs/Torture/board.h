@@ -1,0 +1,152 @@
+/// The board: a shared file on which each program of the torture has a place for its numbers, so that they remain when it
+/// is killed. A place is 128 words; the driver knows the same numbers (Tests/Torture/Processes/Board.swift).
+#ifndef TORTURE_BOARD_H
+#define TORTURE_BOARD_H
+
+#include "../common.h"
+#include <sched.h>
+#include <stdatomic.h>
+
+enum { PLACE_WORDS = 128, TEXT = 64 };
+
+enum field {
+    /// Written by the driver: what is to be done, and the time for which the process was stopped.
+    COMMAND,
+    STOP_SEQUENCE,
+    STOPPED_SINCE,
+    STOPPED_TOTAL,
+    /// Written by the program as it starts.
+    ACTORS,
+    RESTING,
+    /// Sums over all programs that had the place.
+    OPERATIONS,
+    WRITES,
+    PAGES_VERIFIED,
+    PAGES_READ,
+    MERGED_SEEN,
+    SHARING_BROKEN,
+    FORKS,
+    EXECS,
+    SPAWNS,
+    ENDS,
+    REFUSED,
+    /// The longest time that something took, in nanoseconds, and what it was.
+    LONGEST,
+    LONGEST_WHAT,
+    /// What must not happen.
+    WRONG,
+    HANGS,
+    ERRORS,
+    HAS_TEXT,
+};
+
+enum command { WORK, REST, END };
+
+/// What took the time.
+enum what { READING, WRITING, ADVISING, MAPPING, LOCKING, PROTECTING, FORKING, WHATS };
+static const char *const what_names[WHATS] = {"read", "write", "madvise", "map", "lock", "mprotect", "fork"};
+
+/// Nobody may make a program wait longer, in nanoseconds.
+static const uint64_t longest_permitted = 1000000000;
+
+static _Atomic uint64_t *place;
+
+static void count(enum field field, uint64_t times) { atomic_fetch_add(&place[field], times); }
+
+static enum command command(void) { return (enum command)atomic_load(&place[COMMAND]); }
+
+static uint64_t nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void open_board(const char *path, size_t number) {
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    if (file < 0) fail("%s: %s", path, strerror(errno));
+    size_t bytes = PLACE_WORDS * 8;
+    void *board = mmap(NULL, (number + 1) * bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (board == MAP_FAILED) fail("%s: %s", path, strerror(errno));
+    close(file);
+    place = (_Atomic uint64_t *)board + number * PLACE_WORDS;
+}
+
+/// Says once for the place what went wrong.
+__attribute__((format(printf, 2, 3))) static void found(enum field kind, const char *format, ...) {
+    count(kind, 1);
+    uint64_t none = 0;
+    if (!atomic_compare_exchange_strong(&place[HAS_TEXT], &none, 1)) return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf((char *)&place[TEXT], (PLACE_WORDS - TEXT) * 8, format, arguments);
+    va_end(arguments);
+    atomic_store(&place[HAS_TEXT], 2);
+}
+
+/// The same, and the end of the program: what it knows is not true any more.
+#define give_up(kind, ...) (found(kind, __VA_ARGS__), _exit(3))
+
+/// How long the driver has stopped this process until now, in nanoseconds.
+static uint64_t stopped_until(uint64_t time) {
+    for (;;) {
+        uint64_t sequence = atomic_load(&place[STOP_SEQUENCE]);
+        uint64_t since = atomic_load(&place[STOPPED_SINCE]), total = atomic_load(&place[STOPPED_TOTAL]);
+        if (sequence % 2 == 0 && sequence == atomic_load(&place[STOP_SEQUENCE])) {
+            return total + (since != 0 && time > since ? time - since : 0);
+        }
+        sched_yield();
+    }
+}
+
+/// Measures a thread: each lap begins where the last one ended. What the thread waited for a processor, and the time for
+/// which somebody had stopped the process, do not count.
+struct watch {
+    uint64_t start, delay, stopped;
+    int schedstat;
+};
+
+/// Nanoseconds that the thread has waited for a processor; the second number of schedstat.
+static uint64_t run_delay(const struct watch *watch) {
+    char text[96];
+    unsigned long long ran, waited;
+    ssize_t length = pread(watch->schedstat, text, sizeof text - 1, 0);
+    text[length > 0 ? length : 0] = 0;
+    if (sscanf(text, "%llu %llu", &ran, &waited) != 2) give_up(ERRORS, "schedstat cannot be read: %s", strerror(errno));
+    return waited;
+}
+
+/// From now on.
+static void begin(struct watch *watch) {
+    watch->delay = run_delay(watch);
+    watch->start = nanoseconds();
+    watch->stopped = stopped_until(watch->start);
+}
+
+/// For the calling thread: again in each thread and in each child.
+static void open_watch(struct watch *watch) {
+    watch->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    if (watch->schedstat < 0) give_up(ERRORS, "no schedstat: %s", strerror(errno));
+    begin(watch);
+}
+
+static void lap(struct watch *watch, enum what what) {
+    uint64_t end = nanoseconds(), time = end - watch->start;
+    if (time > 1000000) {
+        uint64_t delay = run_delay(watch), stopped = stopped_until(end);
+        uint64_t excuse = delay - watch->delay + stopped - watch->stopped;
+        time = time > excuse ? time - excuse : 0;
+        watch->delay = delay;
+        watch->stopped = stopped;
+        uint64_t longest = atomic_load(&place[LONGEST]);
+        while (time > longest && !atomic_compare_exchange_weak(&place[LONGEST], &longest, time)) {}
+        if (time > longest) atomic_store(&place[LONGEST_WHAT], (uint64_t)what);
+        if (time > longest_permitted) {
+            found(HANGS, "%s took %.3f s, without %.3f s of waiting for a processor or being stopped", what_names[what],
+                  (double)time / 1e9, (double)excuse / 1e9);
+        }
+        end = nanoseconds();
+    }
+    watch->start = end;
+}
+
+#endif

@@ -1,0 +1,115 @@
+import CLinuxMemory
+import ControlSocket
+import FrontEnd
+import Glibc
+import Synchronization
+
+/// The daemon of a round: it is killed, stopped and started again while others ask it.
+final class DaemonKeeper {
+    let socket: String
+    let log: String
+    private let command: [String]
+    private(set) var program: Program
+    /// Descriptors that it has without programs, by kind.
+    private var idle: [String: Int] = [:]
+    let epoch: Epoch
+
+    init(samepage: String, socket: String, log: String, leavesRewritten: Bool, epoch: Epoch) throws {
+        self.socket = socket
+        self.log = log
+        self.epoch = epoch
+        command = [
+            samepage, "daemon", "--socket", socket, "--sleep-millisecs", "5", "--linger-seconds", "0",
+            "--rewritten-pages", leavesRewritten ? "leave" : "merge-without-pins",
+        ]
+        program = try Program(command, log: log)
+        epoch.begin()
+        try waitForAnswer()
+        idle = descriptors
+    }
+
+    /// Ends it at any moment.
+    func kill() {
+        epoch.end()
+        program.signal(SIGKILL)
+        _ = program.reap()
+    }
+
+    func start() throws {
+        program = try Program(command, log: log)
+        epoch.begin()
+    }
+
+    /// Ends it as people do: the exit status.
+    func end() -> Int32 {
+        epoch.end()
+        program.signal(SIGTERM)
+        return program.reap()
+    }
+
+    func waitForAnswer() throws {
+        let client = ControlClient(path: socket)
+        let end = Raw.now + 20_000_000_000
+        while Raw.now < end {
+            if program.hasEnded { throw TortureError(message: "the daemon has ended: see \(log)") }
+            if (try? client.value(of: "run")) != nil { return }
+            Raw.sleep(microseconds: 20_000)
+        }
+        throw TortureError(message: "the daemon does not answer within 20 s: see \(log)")
+    }
+
+    func status() throws -> ControlStatus { try ControlClient(path: socket).status() }
+
+    func set(_ attribute: String, _ value: String) throws { try ControlClient(path: socket).set(attribute, to: value) }
+
+    /// Its open descriptors: how many of each kind.
+    private var descriptors: [String: Int] {
+        var found: [String: Int] = [:]
+        let folder = "/proc/\(program.process)/fd"
+        for name in FileTree.names(in: folder) {
+            guard let target = FileTree.target(ofLink: "\(folder)/\(name)") else { continue }
+            let kind = target.prefix { $0 != "[" || target.hasPrefix("anon_inode") }.prefix { !$0.isNumber }
+            found[String(kind), default: 0] += 1
+        }
+        return found
+    }
+
+    /// What it still holds although all programs have ended; empty if nothing.
+    func leftovers() throws -> [String] {
+        var list: [String] = []
+        let status = try status()
+        if !status.clients.isEmpty { list.append("\(status.clients.count) clients") }
+        if status.description.storedBytes > 0 { list.append("\(status.description.storedBytes) bytes of frames") }
+        for name in ["pages_shared", "pages_sharing"] {
+            if let value = status.number(name), value > 0 { list.append("\(name) \(value)") }
+        }
+        for (kind, count) in descriptors where count > idle[kind, default: 0] {
+            list.append("\(count) descriptors of \(kind), \(idle[kind, default: 0]) at the start")
+        }
+        let maps = FileTree.text("/proc/\(program.process)/maps").split(separator: "\n")
+        let memfds = maps.filter { $0.contains("memfd:") }
+        if !memfds.isEmpty { list.append("\(memfds.count) maps of frames or buffers") }
+        return list
+    }
+}
+
+extension ControlStatus {
+    /// An attribute or counter by its name.
+    func number(_ name: String) -> Int? {
+        (attributes + counters).first { $0.name == name }.flatMap { Int($0.value) }
+    }
+
+    /// Pages that were given back.
+    var pagesGivenBack: Int { (number("pages_sharing") ?? 0) + (number("ksm_zero_pages") ?? 0) }
+    var mergeableBytes: Int { clients.reduce(0) { $0 + $1.mergeableBytes } }
+    var fullScans: Int { number("full_scans") ?? 0 }
+}
+
+/// Which daemon it is: counters begin anew with each. 0 while there is none.
+final class Epoch: Sendable {
+    private let state = Mutex((number: 0, isUp: false))
+
+    func begin() { state.withLock { $0 = ($0.number + 1, true) } }
+    func end() { state.withLock { $0.isUp = false } }
+    var current: Int { state.withLock { $0.isUp ? $0.number : 0 } }
+}

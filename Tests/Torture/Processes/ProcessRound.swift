@@ -1,0 +1,51 @@
+import ControlSocket
+import Glibc
+
+/// One round: a daemon and programs, a storm, a rest in which the daemon is killed once more, and an end that leaves nothing.
+struct ProcessRound {
+    let number: Int
+    let options: ProcessOptions
+    let board: Board
+    let folder: String
+    let findings: Findings
+    let tool: String
+
+    /// In every second round the programs write through pins too; there rewritten pages are left alone.
+    var byPins: Bool { options.pins ?? (number % 2 == 1) }
+
+    func run(nanoseconds: UInt64) throws -> Watcher.Sums {
+        let end = Raw.now + nanoseconds
+        let seed = options.seed &+ UInt64(number) &* 1000
+        let epoch = Epoch()
+        let socket = "\(folder)/socket"
+        let daemon = try DaemonKeeper(
+            samepage: options.samepage, socket: socket, log: "\(folder)/daemon.log", leavesRewritten: byPins, epoch: epoch)
+        board.command(.work)
+        var environment: [String: String] = [:]
+        if let mutant = options.mutant { environment["SAMEPAGE_MUTANTS"] = "\(mutant.bits)" }
+        let crew = Crew(
+            board: board, findings: findings, prefix: [options.samepage, "run", "--socket", socket, "--"], tool: tool,
+            log: "\(folder)/programs.log", seed: seed, byPins: byPins, environment: environment)
+        let watcher = Watcher(socket: socket, epoch: epoch)
+        let changer = AttributeChanger(socket: socket, epoch: epoch, findings: findings, seed: seed)
+        let threads = [Worker { watcher.run() }, Worker { changer.run() }]
+        defer {
+            crew.killAll()
+            if epoch.current > 0 { daemon.kill() }
+            watcher.stop()
+            changer.stop()
+            for thread in threads { thread.join() }
+        }
+        try crew.fillPlaces()
+        var storm = Storm(daemon: daemon, crew: crew, findings: findings, random: Random(seed: seed, 5))
+        // The rest and the end take some seconds.
+        let calm = nanoseconds > 20_000_000_000 ? end - 10_000_000_000 : end
+        changer.allow(true)
+        try storm.run(until: calm)
+        changer.allow(false)
+        let rest = RestPhase(daemon: daemon, crew: crew, board: board, findings: findings, changer: changer)
+        if !findings.isBad { try rest.run() }
+        if !findings.isBad { try rest.end() }
+        return watcher.sums
+    }
+}
