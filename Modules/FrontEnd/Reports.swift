@@ -20,6 +20,8 @@ public struct MergerDescription: Sendable, Hashable {
     public var domains = 0
     /// Bytes of memory that hold merged contents, by the kernel's account.
     public var storedBytes = 0
+    /// Stores of programs that met a merge in flight and waited for it, since the start.
+    public var writesWaited: UInt64 = 0
     /// CPU time used for merging, agents included, in nanoseconds.
     public var cpuNanoseconds: UInt64 = 0
     /// What keeps the merger from merging, in one line; `nil` if nothing does.

@@ -45,6 +45,7 @@ final class FakeControl: MergerControl {
         (description.policy, description.memory, description.frontEnds) = ("fixed", "daemon", ["control", "terminal"])
         (description.uptimeSeconds, description.domains, description.storedBytes) = (3725, 2, 40960)
         description.cpuNanoseconds = 1_500_000_000
+        description.writesWaited = 12
         description.limitation = "a limitation\nof two lines"
         return description
     }

@@ -109,7 +109,8 @@ struct StatusReportTests {
                 "stableTree" : "hash-table",
                 "unstableTree" : "red-black"
               },
-              "uptime_seconds" : 3725
+              "uptime_seconds" : 3725,
+              "writes_waited" : 12
             }
 
             """

@@ -10,6 +10,7 @@ import Merger
 ///     checksum TEXT        stableTree TEXT      unstableTree TEXT    policy TEXT
 ///     memory TEXT          dialect TEXT         uptime_seconds NUMBER
 ///     domains NUMBER       stored_bytes NUMBER  cpu_nanoseconds NUMBER
+///     writes_waited NUMBER
 ///     limitation TEXT
 ///     frontEnd TEXT
 ///     attribute NAME TEXT
@@ -119,6 +120,7 @@ extension ControlStatus {
             lines.append((words + [ControlText.escaped(text)]).joined(separator: " "))
         }
         lines.append("cpu_nanoseconds \(description.cpuNanoseconds)")
+        lines.append("writes_waited \(description.writesWaited)")
         for (name, field) in Self.texts() { add(name, text: self[keyPath: field]) }
         if let limitation = description.limitation { add("limitation", text: limitation) }
         for name in description.frontEnds { add("frontEnd", text: name) }
@@ -161,6 +163,9 @@ extension ControlStatus {
             case "cpu_nanoseconds":
                 guard let number = UInt64(rest) else { return false }
                 description.cpuNanoseconds = number
+            case "writes_waited":
+                guard let number = UInt64(rest) else { return false }
+                description.writesWaited = number
             case "limitation": description.limitation = ControlText.unescaped(rest)
             case "frontEnd": description.frontEnds.append(ControlText.unescaped(rest))
             case "attribute", "counter":

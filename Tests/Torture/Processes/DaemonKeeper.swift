@@ -48,19 +48,25 @@ final class DaemonKeeper {
     }
 
     func waitForAnswer() throws {
-        let client = ControlClient(path: socket)
+        let client = ControlClient(path: ControlSocket.path(besides: socket))
         let end = Raw.now + 20_000_000_000
+        var last = ""
         while Raw.now < end {
             if program.hasEnded { throw TortureError(message: "the daemon has ended: see \(log)") }
-            if (try? client.value(of: "run")) != nil { return }
+            do throws(ControlError) {
+                _ = try client.value(of: "run")
+                return
+            } catch {
+                last = error.description
+            }
             Raw.sleep(microseconds: 20_000)
         }
-        throw TortureError(message: "the daemon does not answer within 20 s: see \(log)")
+        throw TortureError(message: "the daemon does not answer within 20 s (\(last)): see \(log)")
     }
 
-    func status() throws -> ControlStatus { try ControlClient(path: socket).status() }
+    func status() throws -> ControlStatus { try ControlClient(path: ControlSocket.path(besides: socket)).status() }
 
-    func set(_ attribute: String, _ value: String) throws { try ControlClient(path: socket).set(attribute, to: value) }
+    func set(_ attribute: String, _ value: String) throws { try ControlClient(path: ControlSocket.path(besides: socket)).set(attribute, to: value) }
 
     /// Its open descriptors: how many of each kind.
     private var descriptors: [String: Int] {

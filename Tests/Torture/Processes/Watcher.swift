@@ -47,7 +47,7 @@ final class Watcher: Sendable {
     var sums: Sums { state.withLock { $0.sums } }
 
     func run() {
-        let client = ControlClient(path: socket)
+        let client = ControlClient(path: ControlSocket.path(besides: socket))
         while !stopping.load(ordering: .relaxed) {
             let number = epoch.current
             if number > 0, let status = try? client.status(), epoch.current == number { take(status, of: number) }
@@ -58,7 +58,7 @@ final class Watcher: Sendable {
     private func take(_ status: ControlStatus, of number: Int) {
         var now = Sums()
         now.merged = status.number("pages_merged") ?? 0
-        now.writesWaited = status.number("writes_waited") ?? 0
+        now.writesWaited = Int(status.description.writesWaited)
         now.changed = status.number("not_merged_changed") ?? 0
         now.busy = status.number("not_merged_busy") ?? 0
         now.fullScans = status.fullScans
@@ -97,7 +97,7 @@ final class AttributeChanger: Sendable {
 
     func run() {
         var random = Random(seed: seed, 77)
-        let client = ControlClient(path: socket)
+        let client = ControlClient(path: ControlSocket.path(besides: socket))
         while !state.withLock({ $0.isStopping }) {
             let goes = state.withLock { state in
                 state.isBusy = state.isAllowed

@@ -27,10 +27,12 @@ struct AttributeChange: Hashable, Sendable {
 struct PastTally: Sendable {
     var counters = Counters()
     var cpuNanoseconds: UInt64 = 0
+    var writesWaited: UInt64 = 0
 
     mutating func add(_ report: DomainReport) {
         counters.addPast(report.counters)
         cpuNanoseconds &+= report.cpuNanoseconds
+        writesWaited &+= report.writesWaited
     }
 }
 

@@ -10,6 +10,7 @@ struct DomainReport: Sendable {
     var counters = Counters()
     var storedBytes = 0
     var cpuNanoseconds: UInt64 = 0
+    var writesWaited: UInt64 = 0
 }
 
 extension DomainEngine {
@@ -26,7 +27,9 @@ extension DomainEngine {
     func lastReport() -> DomainReport {
         var report = DomainReport()
         report.counters = merger.counters
-        report.storedBytes = memory.base.statistics.storedBytes
+        let statistics = memory.base.statistics
+        report.storedBytes = statistics.storedBytes
+        report.writesWaited = statistics.writesWaited
         report.cpuNanoseconds = lm_thread_cpu_nanoseconds() &+ cpuOfAgents
         return report
     }

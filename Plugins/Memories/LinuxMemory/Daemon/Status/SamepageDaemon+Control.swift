@@ -52,6 +52,7 @@ extension SamepageDaemon {
                 for (user, tally) in state.past where viewer.sees(user) {
                     past.counters.addPast(tally.counters)
                     past.cpuNanoseconds &+= tally.cpuNanoseconds
+                    past.writesWaited &+= tally.writesWaited
                 }
                 let domains = state.domains.filter { viewer.sees($0.key.user) }
                 let replies = domains.map { domain in
@@ -103,6 +104,7 @@ extension SamepageDaemon {
         description.domains = answers.count
         description.storedBytes = answers.reduce(0) { $0 + $1.storedBytes }
         description.cpuNanoseconds = answers.reduce(past.cpuNanoseconds) { $0 &+ $1.cpuNanoseconds }
+        description.writesWaited = answers.reduce(past.writesWaited) { $0 &+ $1.writesWaited }
         return description
     }
 
