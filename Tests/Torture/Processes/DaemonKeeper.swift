@@ -108,6 +108,15 @@ extension ControlStatus {
     /// Pages that were given back.
     var pagesGivenBack: Int { (number("pages_sharing") ?? 0) + (number("ksm_zero_pages") ?? 0) }
     var mergeableBytes: Int { clients.reduce(0) { $0 + $1.mergeableBytes } }
+    var sharing: Int { number("pages_sharing") ?? 0 }
+    var sharingText: String {
+        let names = ["pages_shared", "pages_sharing", "ksm_zero_pages", "pages_unshared", "pages_volatile", "pages_refused"]
+        let numbers = names.map { "\($0) \(number($0) ?? 0)" }
+        let orphans = clients.reduce(0) { $0 + $1.orphanedPages }
+        var reasons: [String: Int] = [:]
+        for client in clients { reasons.merge(client.notMerged) { $0 + $1 } }
+        return (numbers + ["orphaned \(orphans)", "not merged \(reasons)"]).joined(separator: ", ")
+    }
     var fullScans: Int { number("full_scans") ?? 0 }
 }
 

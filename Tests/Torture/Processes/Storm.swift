@@ -20,7 +20,7 @@ struct Storm {
     /// Goes on until a time; then the daemon is there and nobody is stopped.
     mutating func run(until end: UInt64) throws {
         var plan = Plan(
-            killDaemon: after(500, 3000), stopDaemon: after(1000, 4000), killProgram: after(300, 1500),
+            killDaemon: after(2000, 6000), stopDaemon: after(1000, 4000), killProgram: after(300, 1500),
             stopProgram: after(300, 1500))
         while Raw.now < end, !findings.isBad {
             try step(&plan)
@@ -39,7 +39,8 @@ struct Storm {
             if now >= time {
                 plan.startDaemon = nil
                 try daemon.start()
-                plan.killDaemon = after(300, 6000)
+                // Programs need a second or more to come back; only sometimes it is killed before.
+                plan.killDaemon = random.once(in: 4) ? after(10, 1500) : after(4000, 9000)
                 plan.stopDaemon = after(300, 4000)
             }
         } else if daemon.program.hasEnded {
@@ -59,7 +60,7 @@ struct Storm {
         }
         if now >= plan.killProgram {
             killProgram()
-            plan.killProgram = after(200, 2500)
+            plan.killProgram = after(400, 4000)
         }
         if now >= plan.stopProgram {
             let victims = crew.atWork
@@ -77,7 +78,7 @@ struct Storm {
         daemon.kill()
         findings.count("times that the daemon was killed")
         (plan.killDaemon, plan.stopDaemon, plan.continueDaemon) = (nil, nil, nil)
-        plan.startDaemon = random.once(in: 2) ? Raw.now : after(1, 2000)
+        plan.startDaemon = random.once(in: 4) ? after(1, 2000) : Raw.now
     }
 
     private mutating func killProgram() {

@@ -35,6 +35,10 @@ struct AgentSettings {
     var salt: UInt64 = 0
     /// The agent does nothing: the pages of this machine are not of 4096 bytes.
     var isOff = false
+    #if Mutants
+        /// Safety that a test takes out, by the raw value of `RemapMutants`.
+        var mutants = RemapMutants()
+    #endif
 
     /// Reads the environment: in the constructor only, while nobody changes it.
     mutating func read(_ environment: Environment) {
@@ -56,6 +60,12 @@ struct AgentSettings {
         if let text = unsafe environment.value(of: "SAMEPAGE_MERGE_ANY"), unsafe text[0] != 0, unsafe text[0] != 48 {
             unsafe mergesAny = 1
         }
+        #if Mutants
+            // SAFETY: as above.
+            if let text = unsafe environment.value(of: "SAMEPAGE_MUTANTS"), unsafe text[0] > 48 {
+                mutants = RemapMutants(rawValue: UInt8(bitPattern: unsafe text[0]) - 48)
+            }
+        #endif
     }
 
     /// FNV-1a of a variable's value, 64 bits, never 0 for one that is not empty.

@@ -29,7 +29,12 @@ extension WorkState {
     mutating func openRemapper(device: Int32) -> WireReason? {
         if unsafe remapper != nil { return nil }
         do throws(RemapError) {
-            let opened = try Remapper(device: device)
+            #if Mutants
+                var opened = try Remapper(device: device)
+                unsafe opened.mutants = agentSettings.mutants
+            #else
+                let opened = try Remapper(device: device)
+            #endif
             // SAFETY: the room is large enough and holds nothing.
             unsafe buffers.remapperRoom.initialize(to: opened)
             unsafe remapper = buffers.remapperRoom
