@@ -19,9 +19,10 @@ enum { SLOW_PAGES = 8 };
 static struct {
     int descriptor;
     char *memory, *parcel;
+    /// Nanoseconds; below 0 where nothing is to be brought.
     _Atomic int delay;
     pthread_mutex_t lock;
-} slow = {.descriptor = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+} slow = {.descriptor = -1, .delay = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void *bring_slowly(void *nothing) {
     (void)nothing;
@@ -29,8 +30,12 @@ static void *bring_slowly(void *nothing) {
         struct pollfd file = {slow.descriptor, POLLIN, 0};
         struct uffd_msg message;
         if (poll(&file, 1, -1) <= 0 || read(slow.descriptor, &message, sizeof message) != sizeof message) continue;
-        struct timespec time = {0, atomic_load(&slow.delay)};
+        int delay = atomic_load(&slow.delay);
+        // A wait that a signal interrupts is told twice.
+        if (delay < 0) continue;
+        struct timespec time = {0, delay};
         nanosleep(&time, NULL);
+        atomic_store(&slow.delay, -1);
         struct uffdio_copy copy = {
             .dst = (uintptr_t)slow.memory, .src = (uintptr_t)slow.parcel, .len = SLOW_PAGES * PAGE};
         if (ioctl(slow.descriptor, UFFDIO_COPY, &copy) != 0) give_up(ERRORS, "UFFDIO_COPY: %s", strerror(errno));

@@ -1,3 +1,4 @@
+import CTortureWriters
 import Glibc
 
 /// A program that the torture has started, in a process group of its own.
