@@ -130,6 +130,23 @@ static void move(void) {
     expect_content(moved, HALF, PAGES, "the half that stayed");
 }
 
+/// Memory of which only a part is marked, and none has a twin, moves as a whole or not at all.
+static void move_parts(void) {
+    char *memory = map_pages(PAGES), *place = map_pages(PAGES);
+    for (size_t page = 0; page < PAGES; page++) fill_page(memory + page * PAGE, seed + page);
+    mark(memory + HALF * PAGE, HALF);
+    // Long enough to be scanned.
+    pause_milliseconds(1500);
+    char *moved = mremap(memory, PAGES * PAGE, PAGES * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+    if (moved == MAP_FAILED && errno != EFAULT) fail("mremap: %s", strerror(errno));
+    char *now_at = moved == MAP_FAILED ? memory : place;
+    if (moved != MAP_FAILED && moved != place) fail("mremap to another place");
+    for (size_t page = 0; page < PAGES; page++) {
+        if (!is_mapped(now_at + page * PAGE)) fail("page %zu is not mapped after mremap", page);
+        if (first_wrong_byte(now_at + page * PAGE, seed + page) < PAGE) fail("page %zu is wrong after mremap", page);
+    }
+}
+
 static size_t locked_kibibytes(void) {
     FILE *file = fopen("/proc/self/status", "r");
     char line[256];
@@ -564,6 +581,7 @@ static const struct {
     {"free", freed},
     {"grow", grow},
     {"move", move},
+    {"move-parts", move_parts},
     {"mlock", locked},
     {"fork", forked},
     {"spawn", spawned},
