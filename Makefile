@@ -33,8 +33,10 @@ install: build ## Install to PREFIX=/usr/local: program, agent, C header, pkg-co
 bench: setup ## Measure merging beside the kernel's KSM
 	Benchmarks/run
 
-torture: setup ## Look for lost writes, for SECONDS=30
-	$(SWIFT) run -c release samepage-torture --seconds $(SECONDS)
+torture: setup ## Look for lost writes in one process and across processes, each for SECONDS=30
+	@for product in samepage samepage-agent samepage-torture; do $(SWIFT) build -c release --product $$product >&2 || exit 1; done
+	@tool="$$($(SWIFT) build -c release --show-bin-path)/samepage-torture"; \
+		"$$tool" --seconds $(SECONDS) && "$$tool" processes --seconds $(SECONDS)
 
 lint: ## Check the format of all Swift sources
 	$(SWIFT) format lint --strict --recursive $(FOLDERS)

@@ -108,6 +108,33 @@ static void poke(struct actor *actor) {
     count(WRITES, 2 * (run.end - run.first));
 }
 
+/// Writes what is there already, again and again, and now and then a stamp: such pages keep their content and merge,
+/// and writes meet the merge.
+static void hammer(struct actor *actor) {
+    struct run run = pick_run(actor, 32);
+    size_t rounds = 40 + below(actor, 300), way = below(actor, 16);
+    count(MERGED_SEEN, count_merged(actor, run.arena, run.first, run.end - run.first));
+    for (size_t i = 0; i < rounds; i++) {
+        begin(&actor->watch);
+        for (size_t j = 0; j < 8; j++) {
+            size_t page = run.first + below(actor, run.end - run.first), word = below(actor, WORDS);
+            words_of(run.arena, page)[word] =
+                base_word(key_of(actor, content_of(atomic_load(&run.arena->done[page]))), word);
+            lap(&actor->watch, WRITING);
+        }
+        size_t page = run.first + below(actor, run.end - run.first), word = below(actor, WORDS);
+        put_word(actor, run.arena, page, word, 1, way);
+        if (once_in(actor, 2)) {
+            for (uint64_t end = nanoseconds() + 1000 * below(actor, 100); nanoseconds() < end;) {}
+        }
+        check_page(actor, run.arena, page, "hammered");
+        put_word(actor, run.arena, page, word, 0, way);
+        sleep_microseconds(below(actor, 200));
+    }
+    check_pages(actor, run.arena, run.first, run.end, "after hammering");
+    count(WRITES, 10 * rounds);
+}
+
 static void refill(struct actor *actor) { fill_run(actor, pick_run(actor, 64)); }
 
 static void verify(struct actor *actor) {

@@ -136,7 +136,7 @@ static const struct choice choices[] = {
     CHOICE(poke, 40),   CHOICE(rest, 14),    CHOICE(refill, 12),  CHOICE(verify, 6),  CHOICE(discard, 6),
     CHOICE(free_run, 3), CHOICE(grow, 3),    CHOICE(shrink, 2),   CHOICE(move, 2),    CHOICE(map_over, 3),
     CHOICE(map_anew, 1), CHOICE(protect, 4), CHOICE(unmerge, 3),  CHOICE(lock, 2),    CHOICE(advise, 2),
-    CHOICE(spawn, 1),
+    CHOICE(spawn, 1),    CHOICE(hammer, 25),
 };
 
 static void act(struct actor *actor) {

@@ -27,7 +27,7 @@ struct ProcessReport {
         guard list.isEmpty, options.seconds >= 30, options.mutant == nil else { return list }
         let least = [
             ("pages merged", daemons.merged, 20_000 * options.seconds / 60),
-            ("writes that met a merge in flight", daemons.writesWaited, 100 * options.seconds / 60),
+            ("writes that met a merge in flight", daemons.writesWaited, 20 * options.seconds / 60),
             ("times that the daemon was killed", findings.operations["times that the daemon was killed", default: 0], 3),
             ("programs killed", findings.operations["programs killed", default: 0], 5),
             ("restarts measured", findings.operations["restarts after which sharing was measured", default: 0], 1),

@@ -39,7 +39,7 @@ struct ProcessRound {
         try crew.fillPlaces()
         var storm = Storm(daemon: daemon, crew: crew, findings: findings, random: Random(seed: seed, 5))
         // The rest and the end take some seconds.
-        let calm = nanoseconds > 20_000_000_000 ? end - 10_000_000_000 : end
+        let calm = end - min(nanoseconds / 2, 10_000_000_000)
         changer.allow(true)
         try storm.run(until: calm)
         changer.allow(false)

@@ -67,11 +67,10 @@ struct ProcessTorture: ParsableCommand {
         let start = Raw.now
         let length = UInt64(seconds) * 1_000_000_000
         let rounds = UInt64(max(1, (seconds + 15) / 30))
-        while Raw.now < start + length * 95 / 100, !findings.isBad {
+        while report.rounds < rounds, !findings.isBad {
             let round = ProcessRound(
                 number: report.rounds, options: options, board: board, folder: folder, findings: findings, tool: tool)
-            let left = start + length - Raw.now
-            report.daemons.add(try round.run(nanoseconds: min(left, length / rounds)), less: Watcher.Sums())
+            report.daemons.add(try round.run(nanoseconds: length / rounds), less: Watcher.Sums())
             report.rounds += 1
         }
         report.seconds = Double(Raw.now - start) / 1e9

@@ -56,7 +56,7 @@ struct Storm {
         if let time = plan.continueDaemon, now >= time {
             daemon.program.signal(SIGCONT)
             plan.continueDaemon = nil
-            plan.stopDaemon = after(500, 5000)
+            plan.stopDaemon = after(1000, 8000)
         }
         if now >= plan.killProgram {
             killProgram()
@@ -65,10 +65,10 @@ struct Storm {
         if now >= plan.stopProgram {
             let victims = crew.atWork
             if !victims.isEmpty {
-                let time = random.once(in: 5) ? 500 + random.below(1500) : 1 + random.below(300)
+                let time = random.once(in: 8) ? 500 + random.below(1500) : 1 + random.below(60)
                 crew.stop(victims[random.below(victims.count)], for: UInt64(time) * 1_000_000)
             }
-            plan.stopProgram = after(50, 1500)
+            plan.stopProgram = after(100, 3000)
         }
     }
 
