@@ -1,5 +1,5 @@
-/// The board: a shared file on which each program of the torture has a place for its numbers, so that they remain when it
-/// is killed. A place is 128 words; the driver knows the same numbers (Tests/Torture/Processes/Board.swift).
+/// The board: a shared file on which each program of the torture has a place for its numbers, so that they remain when
+/// it is killed. A place is 128 words; the driver knows the same numbers (Tests/Torture/Processes/Board.swift).
 #ifndef TORTURE_BOARD_H
 #define TORTURE_BOARD_H
 
@@ -98,8 +98,8 @@ static uint64_t stopped_until(uint64_t time) {
     }
 }
 
-/// Measures a thread: each lap begins where the last one ended. What the thread waited for a processor, and the time for
-/// which somebody had stopped the process, do not count.
+/// Measures a thread: each lap begins where the last one ended. What the thread waited for a processor, and the time
+/// for which somebody had stopped the process, do not count.
 struct watch {
     uint64_t start, delay, stopped;
     int schedstat;

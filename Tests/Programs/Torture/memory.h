@@ -1,8 +1,8 @@
 /// Memory of which its owner knows every byte.
 ///
 /// An owner writes down what it is about to do to a page, does it, and writes down that it is done. A reader that looks
-/// at the second before it reads, and at the first afterwards, knows what every word may be. What is written down lies in
-/// memory that nobody marks.
+/// at the second before it reads, and at the first afterwards, knows what every word may be. What is written down lies
+/// in memory that nobody marks.
 #ifndef TORTURE_MEMORY_H
 #define TORTURE_MEMORY_H
 

@@ -4,8 +4,8 @@
 ///     torture BOARD PLACE KIND SEED
 ///
 /// The kinds: plain (one thread), threads, forks, execs, any, each with the letter p behind it where it also writes through pins.
-/// It works until it has done so much as the seed says, or the board says that it is the end; when the board says so
-/// it rests, looking at its memory again and again. What goes wrong it writes onto the board, and ends with 3.
+/// It works until it has done as much as the seed says, or the board says that it is the end; when the board says so it
+/// rests, looking at its memory again and again. What goes wrong it writes onto the board, and ends with 3.
 #include "acts.h"
 #include <signal.h>
 #include <spawn.h>
@@ -42,8 +42,9 @@ static void fall(int number, siginfo_t *information, void *context) {
         const struct actor *owner = &actors[i / ARENAS];
         const struct arena *arena = &owner->arenas[i % ARENAS];
         if (address - (uintptr_t)arena->memory >= arena->pages * PAGE) continue;
-        found(ERRORS, "process %d, thread %d: signal %d (%d) at %#lx, page %zu of %zu of arena %zu (its owner: %s, %s, %s), "
-              "by main%+lld; map: %s",
+        found(ERRORS,
+              "process %d, thread %d: signal %d (%d) at %#lx, page %zu of %zu of arena %zu (its owner: %s, %s, %s), by "
+              " main%+lld; map: %s",
               (int)getpid(), (int)gettid(), number, information->si_code, address,
               (size_t)(address - (uintptr_t)arena->memory) / PAGE, arena->pages, i, owner->latest[0], owner->latest[1],
               owner->latest[2], instruction, line);

@@ -1,8 +1,8 @@
 import CLinuxMemory
 import Glibc
 
-/// The shared file on which each program of the torture has a place for its numbers: Tests/Programs/Torture/board.h knows
-/// the same numbers.
+/// The shared file on which each program of the torture has a place for its numbers; Tests/Programs/Torture/board.h
+/// knows the same numbers.
 struct Board: Sendable {
     let path: String
     let places: Int
@@ -12,7 +12,8 @@ struct Board: Sendable {
 
     enum Field: Int, CaseIterable {
         case command, stopSequence, stoppedSince, stoppedTotal, actors, resting
-        case operations, writes, pagesVerified, pagesRead, mergedSeen, sharingBroken, forks, execs, spawns, ends, refused
+        case operations, writes, pagesVerified, pagesRead, mergedSeen, sharingBroken, forks, execs, spawns, ends
+        case refused
         case longest, longestWhat, wrong, hangs, errors, hasText
     }
 

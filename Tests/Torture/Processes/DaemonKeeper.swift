@@ -66,7 +66,9 @@ final class DaemonKeeper {
 
     func status() throws -> ControlStatus { try ControlClient(path: ControlSocket.path(besides: socket)).status() }
 
-    func set(_ attribute: String, _ value: String) throws { try ControlClient(path: ControlSocket.path(besides: socket)).set(attribute, to: value) }
+    func set(_ attribute: String, _ value: String) throws {
+        try ControlClient(path: ControlSocket.path(besides: socket)).set(attribute, to: value)
+    }
 
     /// Its open descriptors: how many of each kind.
     private var descriptors: [String: Int] {
@@ -110,7 +112,9 @@ extension ControlStatus {
     var mergeableBytes: Int { clients.reduce(0) { $0 + $1.mergeableBytes } }
     var sharing: Int { number("pages_sharing") ?? 0 }
     var sharingText: String {
-        let names = ["pages_shared", "pages_sharing", "ksm_zero_pages", "pages_unshared", "pages_volatile", "pages_refused"]
+        let names = [
+            "pages_shared", "pages_sharing", "ksm_zero_pages", "pages_unshared", "pages_volatile", "pages_refused",
+        ]
         let numbers = names.map { "\($0) \(number($0) ?? 0)" }
         let orphans = clients.reduce(0) { $0 + $1.orphanedPages }
         var reasons: [String: Int] = [:]

@@ -28,15 +28,17 @@ struct ProcessReport {
         let least = [
             ("pages merged", daemons.merged, 20_000 * options.seconds / 60),
             ("writes that met a merge in flight", daemons.writesWaited, 20 * options.seconds / 60),
-            ("times that the daemon was killed", findings.operations["times that the daemon was killed", default: 0], 3),
-            ("programs killed", findings.operations["programs killed", default: 0], 5),
-            ("restarts measured", findings.operations["restarts after which sharing was measured", default: 0], 1),
+            ("times that the daemon was killed", times("times that the daemon was killed"), 3),
+            ("programs killed", times("programs killed"), 5),
+            ("restarts measured", times("restarts after which sharing was measured"), 1),
         ]
         for (what, found, wanted) in least where found < wanted {
             list.append("\(what): only \(found), at least \(wanted) are wanted")
         }
         return list
     }
+
+    private func times(_ what: String) -> Int { findings.operations[what, default: 0] }
 
     private var rows: [(String, UInt64)] {
         let longest = (1...board.places).max { board[$0, .longest] < board[$1, .longest] } ?? 1

@@ -1,7 +1,8 @@
 import ControlSocket
 import Glibc
 
-/// One round: a daemon and programs, a storm, a rest in which the daemon is killed once more, and an end that leaves nothing.
+/// One round: a daemon and programs, a storm, a rest in which the daemon is killed once more, and an end that leaves
+/// nothing.
 struct ProcessRound {
     let number: Int
     let options: ProcessOptions
@@ -19,7 +20,8 @@ struct ProcessRound {
         let epoch = Epoch()
         let socket = "\(folder)/socket"
         let daemon = try DaemonKeeper(
-            samepage: options.samepage, socket: socket, log: "\(folder)/daemon.log", leavesRewritten: byPins, epoch: epoch)
+            samepage: options.samepage, socket: socket, log: "\(folder)/daemon.log", leavesRewritten: byPins,
+            epoch: epoch)
         board.command(.work)
         var environment: [String: String] = [:]
         if let mutant = options.mutant { environment["SAMEPAGE_MUTANTS"] = "\(mutant.bits)" }
