@@ -7,7 +7,8 @@ extension RealPrograms {
         @Test(
             .timeLimit(.minutes(4)),
             arguments: [
-                "writes", "dontneed", "free", "grow", "move", "move-parts", "mlock", "fork", "spawn", "munmap", "mprotect", "fixed",
+                "writes", "dontneed", "free", "grow", "move", "move-parts", "mlock", "fork", "spawn", "munmap",
+                "mprotect", "fixed",
                 "unmergeable", "closing", "signals", "answers", "any", "core", "dontfork", "failing", "readonly",
                 "mlockall",
             ])

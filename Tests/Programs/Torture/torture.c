@@ -3,7 +3,8 @@
 ///
 ///     torture BOARD PLACE KIND SEED
 ///
-/// The kinds: plain (one thread), threads, forks, execs, any, each with the letter p behind it where it also writes through pins.
+/// The kinds: plain (one thread), threads, forks, execs, any, each with the letter p behind it where it also writes
+/// through pins.
 /// It works until it has done as much as the seed says, or the board says that it is the end; when the board says so it
 /// rests, looking at its memory again and again. What goes wrong it writes onto the board, and ends with 3.
 #include "acts.h"
