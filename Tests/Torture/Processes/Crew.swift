@@ -3,7 +3,7 @@ import Glibc
 /// The programs of a round, each at a place of the board.
 final class Crew {
     /// What programs there are; each place has always the same kind.
-    static let kinds = ["plain", "threads", "forks", "execs", "any", "threads"]
+    static let kinds = ["plain", "threads", "forks", "execs", "any", "threads", "python"]
 
     /// Who sits at a place.
     private struct Member {
@@ -18,6 +18,7 @@ final class Crew {
     let findings: Findings
     private let prefix: [String]
     private let tool: String
+    private let script: String
     private let log: String
     private let seed: UInt64
     private let byPins: Bool
@@ -25,13 +26,15 @@ final class Crew {
     private var members: [Member]
 
     init(
-        board: Board, findings: Findings, prefix: [String], tool: String, log: String, seed: UInt64, byPins: Bool,
+        board: Board, findings: Findings, prefix: [String], tool: String, script: String,
+        log: String, seed: UInt64, byPins: Bool,
         environment: [String: String]
     ) {
         self.board = board
         self.findings = findings
         self.prefix = prefix
         self.tool = tool
+        self.script = script
         self.log = log
         self.seed = seed
         self.byPins = byPins
@@ -47,10 +50,14 @@ final class Crew {
     func fillPlaces() throws {
         for index in members.indices where members[index].program == nil {
             members[index].generation += 1
-            let kind = Self.kinds[index % Self.kinds.count] + (byPins ? "p" : "")
+            let isScript = Self.kinds[index] == "python"
+            let kind = Self.kinds[index] + (byPins && !isScript ? "p" : "")
             var random = Random(seed: seed, index << 20 | Int(members[index].generation))
             board[index + 1, .resting] = 0
-            let arguments = [tool, board.path, "\(index + 1)", kind, "\(random.next() >> 1)"]
+            let arguments =
+                (isScript ? ["/usr/bin/python3", script] : [tool]) + [
+                    board.path, "\(index + 1)", kind, "\(random.next() >> 1)",
+                ]
             members[index].program = try Program(prefix + arguments, environment: environment, log: log)
             findings.count("programs started")
         }

@@ -9,7 +9,9 @@ struct ProcessRound {
     let board: Board
     let folder: String
     let findings: Findings
+    /// The program in C, and the one in Python.
     let tool: String
+    let script: String
 
     /// In every second round the programs write through pins too; there rewritten pages are left alone.
     var byPins: Bool { options.pins ?? (number % 2 == 1) }
@@ -27,6 +29,7 @@ struct ProcessRound {
         if let mutant = options.mutant { environment["SAMEPAGE_MUTANTS"] = "\(mutant.bits)" }
         let crew = Crew(
             board: board, findings: findings, prefix: [options.samepage, "run", "--socket", socket, "--"], tool: tool,
+            script: script,
             log: "\(folder)/programs.log", seed: seed, byPins: byPins, environment: environment)
         let watcher = Watcher(socket: socket, epoch: epoch)
         let changer = AttributeChanger(socket: socket, epoch: epoch, findings: findings, seed: seed)

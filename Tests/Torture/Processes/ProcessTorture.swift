@@ -69,7 +69,8 @@ struct ProcessTorture: ParsableCommand {
         let rounds = UInt64(max(1, (seconds + 15) / 30))
         while report.rounds < rounds, !findings.isBad {
             let round = ProcessRound(
-                number: report.rounds, options: options, board: board, folder: folder, findings: findings, tool: tool)
+                number: report.rounds, options: options, board: board, folder: folder, findings: findings, tool: tool,
+                script: "/\(sources)/Programs/Torture/torture.py")
             report.daemons.add(try round.run(nanoseconds: length / rounds), less: Watcher.Sums())
             report.rounds += 1
         }
