@@ -53,7 +53,7 @@ struct ConcurrencyTests {
         @Test("Without write protection and second compare, writes are lost")
         func mutant() throws {
             let bed = try Bed(pages: 256)
-            bed.remapper.mutants = [.noWriteProtection, .noSecondCompare]
+            bed.remapper.mutants = RemapMutants(rawValue: 3)
             let crowd = Crowd(on: bed.region)
             crowd.run { _ = bed.churn(milliseconds: 4000) }
             #expect(crowd.lostWrites > 0)
@@ -62,7 +62,7 @@ struct ConcurrencyTests {
         @Test("Without write protection alone, rewritten pages lose writes")
         func mutantOfRewritten() throws {
             let bed = try Bed(pages: 256)
-            bed.remapper.mutants = [.noWriteProtection]
+            bed.remapper.mutants = .noWriteProtection
             let crowd = Crowd(on: bed.region)
             crowd.run { _ = bed.churn(milliseconds: 4000) }
             #expect(crowd.lostWrites > 0)

@@ -141,12 +141,14 @@ public struct Remapper: ~Copyable {
 }
 
 #if Mutants
-    /// Safety that a test takes out.
-    public struct RemapMutants: OptionSet, Sendable {
+    /// Safety that a test takes out. Not an option set, which could allocate: the agent must not.
+    public struct RemapMutants: Sendable {
         /// The bits.
         public var rawValue: UInt8
         /// Takes the bits.
-        public init(rawValue: UInt8) { self.rawValue = rawValue }
+        public init(rawValue: UInt8 = 0) { self.rawValue = rawValue }
+        /// Whether these are taken out.
+        public func contains(_ other: Self) -> Bool { rawValue & other.rawValue == other.rawValue }
         /// No write protection.
         public static var noWriteProtection: Self { Self(rawValue: 1) }
         /// No second compare.
