@@ -55,6 +55,9 @@ struct ControlListener: Sendable {
     /// Listens at a path for everyone. The file of a socket that nobody answers on any more is replaced.
     init(path: String) throws(ControlError) {
         let address = try ControlAddress(path: path)
+        // Two daemons that start at once must not both take the old socket for dead and the new one of the other away.
+        let lock = Self.lockDirectory(of: path)
+        defer { if lock >= 0 { _ = Glibc.close(lock) } }
         try Self.removeStale(address)
         socket = ControlAddress.makeSocket(isBlocking: false)
         guard socket >= 0 else { throw .system("socket", errno) }
@@ -88,6 +91,15 @@ struct ControlListener: Sendable {
         if let identity, FileIdentity(of: path) == identity { unsafe unlink(path) }
     }
 
+    /// A lock on the directory of the path, if it can be had: a second for others to let it go.
+    private static func lockDirectory(of path: String) -> Int32 {
+        let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
+        let descriptor = unsafe open(directory, O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return descriptor }
+        for _ in 0..<100 where flock(descriptor, LOCK_EX | LOCK_NB) != 0 { usleep(10_000) }
+        return descriptor
+    }
+
     private static func removeStale(_ address: ControlAddress) throws(ControlError) {
         guard let found = FileIdentity(of: address.path) else { return }
         guard found.isSocket else {
@@ -99,8 +111,9 @@ struct ControlListener: Sendable {
         defer { _ = Glibc.close(probe) }
         guard address.connect(probe) == ECONNREFUSED else {
             throw ControlError(
-                .cannotListen, "cannot listen on \(address.path): another process does; stop it, or choose another path"
-            )
+                .cannotListen,
+                "cannot listen on \(address.path): another process does; stop it, or choose another path",
+                isTaken: true)
         }
         unsafe unlink(address.path)
     }

@@ -34,7 +34,7 @@ public struct ControlSocket: FrontEnd {
     ///
     /// - Throws: ``ControlError`` if the socket cannot be made.
     public func run(_ control: any MergerControl) async throws {
-        let listener = try ControlListener(path: path)
+        let listener = try await listen()
         defer { listener.close() }
         let inbox = try ControlInbox()
         try await withTaskCancellationHandler {
@@ -42,6 +42,22 @@ public struct ControlSocket: FrontEnd {
         } onCancel: {
             inbox.stop()
         }
+    }
+}
+
+extension ControlSocket {
+    /// Listens. A daemon that has just failed to start, because this one was first, may still have the path: it gets
+    /// two seconds to let it go.
+    private func listen() async throws -> ControlListener {
+        for _ in 0..<20 {
+            do throws(ControlError) {
+                return try ControlListener(path: path)
+            } catch {
+                guard error.isTaken else { throw error }
+            }
+            try await Task.sleep(nanoseconds: 100_000_000)
+        }
+        return try ControlListener(path: path)
     }
 }
 
@@ -65,10 +81,13 @@ public struct ControlError: Error, Hashable, Sendable, CustomStringConvertible {
     public let code: Code
     /// One line: what is wrong, and what to do.
     public let description: String
+    /// Whether someone else listens at the path.
+    let isTaken: Bool
 
-    init(_ code: Code, _ description: String) {
+    init(_ code: Code, _ description: String, isTaken: Bool = false) {
         self.code = code
         self.description = description
+        self.isTaken = isTaken
     }
 
     static func system(_ call: String, _ number: Int32) -> ControlError {
