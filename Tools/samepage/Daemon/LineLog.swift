@@ -1,7 +1,8 @@
 import Glibc
 import Logging
 
-/// Writes each message as one line to standard error: time, level, message.
+/// Writes each message as one line to standard error: time, level, message. One that would have to wait, because
+/// nobody reads what is there, is lost: a log must not keep the daemon from its work.
 struct LineLog: LogHandler {
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?
@@ -16,6 +17,7 @@ struct LineLog: LogHandler {
         var all = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }
         all.merge(event.metadata ?? [:]) { $1 }
         let details = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+        guard StandardError.isReady else { return }
         StandardError.write("\(Self.time()) \(event.level): \(event.message)\(details)")
     }
 

@@ -10,6 +10,14 @@ package enum StandardError {
         _ = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, count) }
     }
 
+    /// Whether a line can be written without waiting. Files and terminals that work always are, and so is one that
+    /// answers with an error.
+    package static var isReady: Bool {
+        var entry = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+        // SAFETY: one entry.
+        return unsafe poll(&entry, 1, 0) != 0
+    }
+
     /// Text that does nothing to a terminal: newlines become blanks, other control characters question marks.
     package static func printable(_ text: String) -> String {
         var result = String.UnicodeScalarView()
