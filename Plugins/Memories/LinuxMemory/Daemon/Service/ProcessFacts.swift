@@ -6,6 +6,14 @@ struct Refusal: Error, Hashable, Sendable {
     let text: String
 
     init(_ text: String) { self.text = text }
+
+    /// The refusal for a call that failed for want of descriptors; `nil` if it did not.
+    ///
+    /// - Parameter result: A descriptor, or minus the error number.
+    static func withoutDescriptors(_ result: Int32) -> Refusal? {
+        guard result == -EMFILE || result == -ENFILE else { return nil }
+        return Refusal("the daemon has no descriptors left: start it with a higher limit (ulimit -n, LimitNOFILE=)")
+    }
 }
 
 /// What the kernel says of a process in /proc.
@@ -20,12 +28,12 @@ struct ProcessFacts: Hashable, Sendable {
     init(pid: Int32) throws(Refusal) {
         guard let status = SmallFile.text("/proc/\(pid)/status"),
             let command = SmallFile.text("/proc/\(pid)/comm")
-        else { throw Refusal("the process cannot be looked at in /proc") }
+        else { throw Self.cannotLook }
         let lines = status.split(separator: "\n")
         let user = try Self.onlyNumber("Uid:", in: lines)
         let group = try Self.onlyNumber("Gid:", in: lines)
         let permitted = Self.fields("CapPrm:", in: lines).first.flatMap { UInt64($0, radix: 16) }
-        guard let permitted else { throw Refusal("the process cannot be looked at in /proc") }
+        guard let permitted else { throw Self.cannotLook }
         guard let userNamespace = FileIdentity(path: "/proc/\(pid)/ns/user"),
             let processNamespace = FileIdentity(path: "/proc/\(pid)/ns/pid")
         else {
@@ -42,6 +50,13 @@ struct ProcessFacts: Hashable, Sendable {
         let name = command.hasSuffix("\n") ? command.dropLast() : command[...]
         // A program chooses its name, and the name goes to logs and terminals.
         self.command = String(name.map { $0.unicodeScalars.allSatisfy(Self.isPlain) ? $0 : "?" })
+    }
+
+    /// Why a process cannot be looked at: because the daemon cannot open files any more, or else.
+    private static var cannotLook: Refusal {
+        let descriptor = unsafe "/proc/self/status".withCString { unsafe lm_open($0, Int32(LM_O_RDONLY)) }
+        if descriptor >= 0 { _ = lm_close(descriptor) }
+        return Refusal.withoutDescriptors(descriptor) ?? Refusal("the process cannot be looked at in /proc")
     }
 
     private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {

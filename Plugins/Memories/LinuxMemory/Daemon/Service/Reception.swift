@@ -56,7 +56,10 @@ struct Reception: Sendable {
         _ descriptor: Int32, _ pid: Int32, _ user: UInt32, _ group: UInt32, _ hello: WireHello
     ) throws(Refusal) -> Guest {
         let pidfd = lm_peer_pidfd(descriptor)
-        guard pidfd >= 0 else { throw Refusal("the kernel gives no pidfd of it: \(SocketFile.errorText(-pidfd))") }
+        guard pidfd >= 0 else {
+            throw Refusal.withoutDescriptors(pidfd)
+                ?? Refusal("the kernel gives no pidfd of it: \(SocketFile.errorText(-pidfd))")
+        }
         var isTaken = false
         defer { if !isTaken { _ = lm_close(pidfd) } }
         let facts = try ProcessFacts(pid: pid)
