@@ -82,7 +82,6 @@ struct MemoryMischiefTests {
     func silence(kind: WireKind) throws {
         let (rig, agents) = try makeRig { _, asked, _ in asked == kind ? .keepSilent : .send }
         rig.clients[0].connection.patience = 200_000_000
-        rig.clients[0].connection.longPatience = 200_000_000
         rig.scan(6)
         #expect(rig.clients[0].connection.failure?.contains("within 200 ms") == true)
         expectOthersAreFine(rig, agents)

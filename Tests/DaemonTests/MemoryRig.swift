@@ -46,7 +46,6 @@ final class MemoryRig {
         let (agent, connection) = try makeConnection(checksum: checksum)
         // Machines that run tests may be busy.
         connection.patience = 10_000_000_000
-        connection.longPatience = 10_000_000_000
         connection.welcome(settings: WireSettings(), store: memory.store, checksum: memory.wireChecksum)
         clients.append((agent, connection))
         return (agent, connection)

@@ -19,13 +19,13 @@ extension AgentConnection {
 
     /// Sends the request in the room; its answer is to be fetched with ``collect(_:entries:of:)``. `false` when the
     /// connection is dead.
-    func post(_ kind: WireKind, entries: Int = 0, patience: UInt64? = nil) -> Bool {
+    func post(_ kind: WireKind, entries: Int = 0) -> Bool {
         guard !isDead, awaited == nil else { return false }
         room.outgoing.setCount(entries)
         let now = lm_monotonic_nanoseconds()
         guard transmit() else { return false }
         requests += 1
-        awaited = Awaited(kind: kind, sequence: sequence, sent: now, patience: patience ?? self.patience)
+        awaited = Awaited(kind: kind, sequence: sequence, sent: now)
         return true
     }
 
@@ -74,11 +74,11 @@ extension AgentConnection {
             case .event: continue
             case .nothing:
                 let elapsed = lm_monotonic_nanoseconds() &- awaited.sent
-                guard elapsed < awaited.patience else {
-                    fail("did not answer '\(awaited.kind)' within \(awaited.patience / 1_000_000) ms")
+                guard elapsed < patience else {
+                    failSilent("did not answer '\(awaited.kind)' within \(patience / 1_000_000) ms")
                     return nil
                 }
-                wait(for: LM_POLL_IN, nanoseconds: awaited.patience - elapsed)
+                wait(for: LM_POLL_IN, nanoseconds: patience - elapsed)
             }
         }
         return nil
@@ -109,7 +109,7 @@ extension AgentConnection {
             }
             let elapsed = lm_monotonic_nanoseconds() &- start
             guard elapsed < patience else {
-                fail("took no messages for \(patience / 1_000_000) ms")
+                failSilent("took no messages for \(patience / 1_000_000) ms")
                 return false
             }
             wait(for: LM_POLL_IN | LM_POLL_OUT, nanoseconds: patience - elapsed)

@@ -27,10 +27,11 @@ package final class AgentConnection {
     /// The areas of the domain, by the agent's own numbers: those between ``DaemonMemory/add(_:on:wire:pageCount:)``
     /// and ``DaemonMemory/remove(_:)``.
     package internal(set) var areas: [UInt32: AreaID] = [:]
-    /// How long an answer may take, in nanoseconds.
+    /// Whether it has ended because no answer came in time: others may be as silent then.
+    package private(set) var fellSilent = false
+    /// How long an answer may take, in nanoseconds: everyone else of the domain waits for it. Whoever is stopped in the
+    /// middle of a merge carries it out when it goes on: frames stay as they are while anyone has their segment.
     package var patience: UInt64 = 1_000_000_000
-    /// The same for requests that change memory.
-    package var longPatience: UInt64 = 10_000_000_000
     /// An answer that was waited for so long is slow, and how much waiting for slow answers is too much, in nanoseconds:
     /// the others of the domain wait too, and whoever asks about it. A quarter of the time is forgiven.
     package var slowAnswer: UInt64 = 500_000_000
@@ -63,7 +64,6 @@ package final class AgentConnection {
         var kind: WireKind
         var sequence: UInt64
         var sent: UInt64
-        var patience: UInt64
     }
 
     /// Takes over a connected socket whose hello was received.
@@ -105,6 +105,12 @@ package final class AgentConnection {
     func fail(_ text: String) {
         guard !isDead else { return }
         failure = text
+    }
+
+    /// Ends the connection for an answer that did not come in time.
+    func failSilent(_ text: String) {
+        fellSilent = true
+        fail(text)
     }
 
     /// An answer was waited for.

@@ -11,7 +11,7 @@ extension DaemonMemory: PageMerger {
         let rows = prepareRows(of: plan, into: &outcome)
         gather(plan, rows, into: &outcome)
         exchange(
-            .merge, limit: WireLimit.sites, isSlow: true,
+            .merge, limit: WireLimit.sites,
             prepare: { connection, range in sendSegments(for: range, to: connection) },
             write: { connection, page in
                 connection.append(WireSite(area: page.area, index: page.index, frame: page.frame))
@@ -120,7 +120,7 @@ extension DaemonMemory: PageMerger {
         cache.clear()
         gather(pages)
         exchange(
-            .unmerge, limit: WireLimit.pages, isSlow: true,
+            .unmerge, limit: WireLimit.pages,
             write: { connection, page in connection.append(WirePage(area: page.area, index: page.index)) },
             read: { connection, range in
                 readOutcomes(of: range, from: connection) { place, result in

@@ -53,7 +53,7 @@ extension DaemonMemory {
         for connection in holders where !connection.isDead {
             connection.beginRequest(.evacuate)
             connection.append(WireSegment(number: number))
-            if connection.post(.evacuate, patience: connection.longPatience) { asked.append(connection) }
+            if connection.post(.evacuate) { asked.append(connection) }
         }
         for connection in asked {
             if let answer = connection.collect(WireWork.self, entries: 0...0, of: UInt8.self) { count(answer.body) }

@@ -57,13 +57,12 @@ extension DaemonMemory {
     /// - Parameters:
     ///   - kind: The request.
     ///   - limit: Pages of one request.
-    ///   - isSlow: Whether the answer may take long.
     ///   - prepare: Called before a request with its pages; `false` gives the client up.
     ///   - write: Adds an entry for a page to the message.
     ///   - read: Takes the answer to a request from the connection; `nil` in its place when there is none.
     @inline(__always)
     func exchange(
-        _ kind: WireKind, limit: Int, isSlow: Bool = false,
+        _ kind: WireKind, limit: Int,
         prepare: (AgentConnection, Range<Int>) -> Bool = { _, _ in true },
         write: (AgentConnection, PageWork) -> Void, read: (AgentConnection?, Range<Int>) -> Void
     ) {
@@ -82,10 +81,9 @@ extension DaemonMemory {
                 }
                 connection.beginRequest(kind)
                 for page in pages { write(connection, scratch.work[page]) }
-                let patience = isSlow ? connection.longPatience : connection.patience
                 scratch.shares[place].next = pages.upperBound
                 isUnderWay = true
-                guard connection.post(kind, entries: pages.count, patience: patience) else {
+                guard connection.post(kind, entries: pages.count) else {
                     read(nil, pages)
                     continue
                 }
