@@ -8,6 +8,8 @@
 enum {
     /// SIGCANCEL and SIGTIMER of glibc: no program can use it, and nobody cancels our thread.
     LM_DOORBELL_SIGNAL = 32,
+    /// SIGSTKFLT: nobody sends it. Below 32, so that it arrives also where no more signals can be queued.
+    LM_SPARE_DOORBELL_SIGNAL = 16,
     /// SIGSETXID of glibc: must stay deliverable, or setuid() of the program waits for ever.
     LM_SETXID_SIGNAL = 33,
 };

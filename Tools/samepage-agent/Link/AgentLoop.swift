@@ -17,7 +17,7 @@ func agentMain() -> Never {
 
 private func prepare() {
     // Signal n is at bit n - 1; the thread has it blocked, so that it waits here.
-    link.doorbell = lm_signalfd(1 << UInt64(LM_DOORBELL_SIGNAL - 1))
+    link.doorbell = lm_signalfd(1 << UInt64(LM_DOORBELL_SIGNAL - 1) | 1 << UInt64(LM_SPARE_DOORBELL_SIGNAL - 1))
     while !buffers.prepare() {
         runPendingJob()
         wait(seconds(1))

@@ -58,8 +58,12 @@ func ringDoorbell() {
     let number = unsafe lm_atomic_load(&agentThread.number)
     guard number != 0 else { return }
     unsafe lm_atomic_store(&agentThread.bellRang, 1)
-    _ = unsafe lm_signal_thread(
-        Int32(bitPattern: agentThread.process), Int32(bitPattern: number), Int32(LM_DOORBELL_SIGNAL))
+    let process = unsafe Int32(bitPattern: agentThread.process)
+    let result = lm_signal_thread(process, Int32(bitPattern: number), Int32(LM_DOORBELL_SIGNAL))
+    // The user's signals that wait are as many as there may be (RLIMIT_SIGPENDING).
+    if result == -Int32(LM_EAGAIN) {
+        _ = lm_signal_thread(process, Int32(bitPattern: number), Int32(LM_SPARE_DOORBELL_SIGNAL))
+    }
 }
 
 /// As ``ringDoorbell()``, without a system call when it rang already.
