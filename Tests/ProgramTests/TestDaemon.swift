@@ -91,6 +91,12 @@ final class TestDaemon {
         return try Status(json: result.output)
     }
 
+    /// `full_scans`, without asking any client.
+    func fullScans() async throws -> Int {
+        let result = try await command(["get", "full_scans"])
+        return try #require(Int(result.output.filter(\.isNumber)), "\(result.errors)")
+    }
+
     func set(_ name: String, _ value: Int) async throws {
         let result = try await command(["set", name, "\(value)"])
         guard result.status == 0 else { throw Trouble("set \(name) \(value): \(result.errors)") }

@@ -87,6 +87,20 @@ static inline void mark(char *memory, size_t pages) {
     if (madvise(memory, pages * PAGE, MADV_MERGEABLE) != 0) fail("MADV_MERGEABLE: %s", strerror(errno));
 }
 
+/// Takes map entries of this process until so many are left; how many it took.
+static inline size_t take_map_entries(size_t left) {
+    size_t limit = 1 << 18, count = 0;
+    char *memory = mmap(NULL, limit * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) fail("mmap: %s", strerror(errno));
+    // Each page that differs from its neighbours takes two.
+    while (2 * count + 1 < limit && mprotect(memory + (2 * count + 1) * PAGE, PAGE, PROT_READ) == 0) count++;
+    for (size_t back = 0; back < left && count > 0; back += 2) {
+        count--;
+        if (mprotect(memory + (2 * count + 1) * PAGE, PAGE, PROT_NONE) != 0) fail("mprotect: %s", strerror(errno));
+    }
+    return 2 * count;
+}
+
 /// Pages that map a page of a file, not copied since: by the kernel's /proc/self/pagemap. Reads each page first.
 static inline size_t pages_over_files(const char *memory, size_t pages) {
     int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);

@@ -2,16 +2,20 @@
 ///
 ///     map PAGES          private anonymous memory                       ok ADDRESS BYTES
 ///     fill SEED [CYCLE]  page i gets content SEED + i (modulo CYCLE)    ok
-///     mark, unmark       madvise(MADV_MERGEABLE, MADV_UNMERGEABLE)      ok
+///     mark [STEP]        madvise(MADV_MERGEABLE), of each STEP-th page  ok
+///     unmark             madvise(MADV_UNMERGEABLE)                      ok
 ///     write STEP SEED    each STEP-th page gets content SEED + i        ok
 ///     advise ADVICE      madvise of all of it                           ok, or error NUMBER
 ///     lock, unlock       mlock, munlock of all of it                    ok, or error NUMBER
 ///     verify             reads every byte                               ok PAGES, or wrong PAGE BYTE
 ///     merged             pages that map a page of a file                ok PAGES
+///     act                a thread uses the memory in every way (actor.h)  ok
+///     rest               it ends; all is as it was before `act`         ok CALLS MICROSECONDS REFUSED NAME: the slowest
+///     entries LEFT       takes map entries until so many are left       ok ENTRIES
+///     files              takes all descriptors                          ok FILES
 ///     fork               a child with the same memory takes over; the parent ends when the child has ended
-#include "common.h"
+#include "actor.h"
 #include <inttypes.h>
-#include <sys/wait.h>
 
 static char *memory;
 static size_t pages;
@@ -50,7 +54,8 @@ static void answer(char *line) {
         for (size_t page = 0; page < pages; page += first) set(page, second + page);
         printf("ok\n");
     } else if (strcmp(name, "mark") == 0) {
-        mark(memory, pages);
+        size_t step = fields >= 2 ? first : pages;
+        for (size_t page = 0; page < pages; page += step) mark(memory + page * PAGE, fields >= 2 ? 1 : pages);
         printf("ok\n");
     } else if (strcmp(name, "unmark") == 0) {
         int result = madvise(memory, pages * PAGE, MADV_UNMERGEABLE);
@@ -68,6 +73,19 @@ static void answer(char *line) {
         verify();
     } else if (strcmp(name, "merged") == 0) {
         printf("ok %zu\n", pages_over_files(memory, pages));
+    } else if (strcmp(name, "entries") == 0 && fields == 2) {
+        acting.lacks_entries = 1;
+        printf("ok %zu\n", take_map_entries(first));
+    } else if (strcmp(name, "files") == 0) {
+        size_t files = 0;
+        while (dup(0) >= 0) files++;
+        printf("ok %zu\n", files);
+    } else if (strcmp(name, "act") == 0) {
+        start_acting(memory, pages, contents);
+        printf("ok\n");
+    } else if (strcmp(name, "rest") == 0) {
+        stop_acting();
+        printf("ok %zu %.0f %zu %s\n", acting.operations, acting.longest * 1e6, acting.refused, acting.longest_name);
     } else if (strcmp(name, "fork") == 0) {
         pid_t child = fork();
         if (child > 0) {
