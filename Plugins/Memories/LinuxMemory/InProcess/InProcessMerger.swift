@@ -40,7 +40,10 @@ public final class InProcessMerger: Sendable {
         let ready = Semaphore()
         let isStarted = thread.start(
             prepare: { hasOwnDescriptors in
-                confined.engine = Engine(parts: parts, settings: settings, hasOwnDescriptors: hasOwnDescriptors)
+                let engine = Engine(parts: parts, settings: settings, hasOwnDescriptors: hasOwnDescriptors)
+                confined.engine = engine
+                // The first step may begin as soon as the caller goes on: it gets what it needs of the engine now.
+                confined.limitation = engine.memory.limitation
                 ready.signal()
             },
             step: { confined.engine?.step() ?? .untilWoken },
@@ -52,7 +55,7 @@ public final class InProcessMerger: Sendable {
             throw InProcessError(.outOfResources, "the merging thread cannot be started: no memory or threads left")
         }
         ready.wait()
-        limitation = confined.engine?.memory.limitation
+        limitation = confined.limitation
     }
 
     deinit { stop() }
@@ -94,9 +97,11 @@ public final class InProcessMerger: Sendable {
     }
 }
 
-/// Holds the engine; touched by the merging thread only, but for the moment before ``InProcessMerger`` is made.
+/// Holds the engine, which only the merging thread touches.
 private final class ConfinedEngine: @unchecked Sendable {
     var engine: Engine?
+    /// Why nothing can be merged; written before the thread says that it is ready, and never again.
+    var limitation: String?
 }
 
 /// Carries an answer from the merging thread; read after the thread has signalled that it is there.
