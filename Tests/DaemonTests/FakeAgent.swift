@@ -24,7 +24,8 @@ final class FakeAgent: @unchecked Sendable {
 
     let checksum: any PageChecksum
     private let lock = Mutex<Void>(())
-    private var socket: Int32
+    /// The descriptor, -1 once it is closed: with its own lock, so that nobody uses a number that another file has got.
+    private let socket: Mutex<Int32>
     private var thread = pthread_t()
     private let isStopped = Atomic<Bool>(false)
     private let hook = Mutex<Hook?>(nil)
@@ -43,7 +44,7 @@ final class FakeAgent: @unchecked Sendable {
 
     /// Starts to answer on a socket.
     init(socket: Int32, checksum: any PageChecksum) {
-        self.socket = socket
+        self.socket = Mutex(socket)
         self.checksum = checksum
         // SAFETY: `stop` joins the thread before the agent goes.
         unsafe pthread_create(
@@ -74,13 +75,15 @@ final class FakeAgent: @unchecked Sendable {
     func misbehave(_ new: Hook?) { hook.withLock { $0 = new } }
 
     /// The descriptor of the connection; -1 once it is closed.
-    var connection: Int32 { locked { socket } }
+    var connection: Int32 { socket.withLock { $0 } }
 
     /// Closes the connection.
     func leave() {
-        guard socket >= 0 else { return }
-        _ = lm_close(socket)
-        socket = -1
+        socket.withLock { descriptor in
+            guard descriptor >= 0 else { return }
+            _ = lm_close(descriptor)
+            descriptor = -1
+        }
     }
 
     /// Sends any bytes, with a descriptor if one is named.
@@ -89,7 +92,9 @@ final class FakeAgent: @unchecked Sendable {
         // SAFETY: both arrays outlive the call.
         _ = unsafe bytes.withUnsafeBytes { message in
             unsafe list.withUnsafeBufferPointer { passed in
-                unsafe lm_send(socket, message.baseAddress, message.count, passed.baseAddress, Int32(passed.count))
+                socket.withLock {
+                    unsafe lm_send($0, message.baseAddress, message.count, passed.baseAddress, Int32(passed.count))
+                }
             }
         }
     }
@@ -106,7 +111,7 @@ final class FakeAgent: @unchecked Sendable {
     private func run() {
         let memory = MessageMemory()
         while !isStopped.load(ordering: .relaxed) {
-            let descriptor = locked { socket }
+            let descriptor = connection
             guard descriptor >= 0 else { return }
             var entry = lm_poll_entry(descriptor: descriptor, events: Int16(LM_POLL_IN), found: 0)
             // SAFETY: one entry.
@@ -117,7 +122,7 @@ final class FakeAgent: @unchecked Sendable {
 
     private func receive(_ memory: MessageMemory) -> Bool {
         // SAFETY: the memory has the capacity given.
-        let got = unsafe lm_receive(socket, memory.buffer.bytes, memory.buffer.capacity)
+        let got = socket.withLock { unsafe lm_receive($0, memory.buffer.bytes, memory.buffer.capacity) }
         guard got.size > 0 else { return got.size == -Int(LM_EAGAIN) }
         memory.buffer.received(got.size)
         guard let head = memory.buffer.take(WireHeader.self), let kind = WireKind(rawValue: head.kind) else {
