@@ -31,7 +31,7 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
-let parts: [Part] = [
+var parts: [Part] = [
     // Contracts
     Part(name: "PageChecksum", kind: .module, path: "Modules/PageChecksum"),
     Part(name: "PageMemory", kind: .module, path: "Modules/PageMemory", needs: ["PageChecksum", "PageTree"]),
@@ -141,6 +141,18 @@ let parts: [Part] = [
     Part(name: "RemapTests", kind: .test, path: "Tests/RemapTests", needs: ["Remap", "CLinuxMemory"]),
 ]
 
+// Fuzzers, only for .ci/fuzz: they need libFuzzer, whose file the variable names, and modules built for tests.
+let fuzzer = Context.environment["SAMEPAGE_FUZZER"]
+if fuzzer != nil {
+    parts.append(
+        Part(
+            name: "samepage-fuzz", kind: .testTool, path: "Tests/Fuzz",
+            needs: [
+                "Assembly", "Daemon", "Wire", "Remap", "PageChecksum", "Merger", "FrontEnd", "ControlSocket",
+                "CLinuxMemory", configuration, logging,
+            ]))
+}
+
 let package = Package(
     name: "samepage",
     products: parts.compactMap { part in
@@ -207,4 +219,10 @@ for target in package.targets where target.name == "samepage-agent" {
             "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "initfirst",
         ])
     ]
+}
+
+for target in package.targets where target.name == "samepage-fuzz" {
+    target.exclude = ["Corpus", "README.md"]
+    target.swiftSettings! += [.enableExperimentalFeature("Extern")]
+    target.linkerSettings = [.unsafeFlags([fuzzer ?? ""]), .linkedLibrary("stdc++")]
 }

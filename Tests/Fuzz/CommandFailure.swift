@@ -1,0 +1,1 @@
+../../Tools/samepage/CommandFailure.swift

@@ -1,0 +1,1 @@
+../../Tools/samepage/Daemon/ConfigurationSource.swift
