@@ -186,6 +186,8 @@ extension RealPrograms {
             let villain = try own.villain(ofUser: Self.users[0], "crowd", seconds: 60, seed: 1)
             try await eventually("no more are let in", within: .seconds(20)) {
                 own.daemon.child.errorLines.contains { $0.contains("and no more are possible") }
+            } found: {
+                own.daemon.child.errors + villain.rest
             }
             var workers: [Worker] = []
             for _ in 0..<2 {

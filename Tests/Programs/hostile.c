@@ -290,21 +290,28 @@ static void storm(void) {
 
 /// Joins as often as it is let in, and answers what it is asked, so that it may stay.
 static void crowd(void) {
-    int upload, device, sockets[64];
+    int sockets[64], files[4], count;
     static struct message m, a;
-    int files[4], count;
-    for (int i = 0; i < 64; i++) {
-        sockets[i] = join(&upload, &device);
-        if (upload >= 0) close(upload);
-        if (device >= 0) close(device);
-    }
+    for (int i = 0; i < 64; i++) sockets[i] = -1;
     while (goes_on()) {
-        pause_milliseconds(20);
         for (int i = 0; i < 64; i++) {
-            if (sockets[i] < 0 || hear(sockets[i], &m, 0, files, &count) <= 0) continue;
+            if (sockets[i] < 0) {
+                sockets[i] = connect_kind(socket_path, SOCK_SEQPACKET);
+                if (sockets[i] >= 0) say_hello(sockets[i]);
+                continue;
+            }
+            ssize_t heard = hear(sockets[i], &m, 0, files, &count);
+            if (heard < 0) continue;
+            for (int k = 0; k < count; k++) close(files[k]);
+            if (heard == 0) {
+                close(sockets[i]);
+                sockets[i] = -1;
+                continue;
+            }
             ssize_t length = answer_to(&m, &a, MAP_FAILED, NONE);
             if (length >= 0) say_bytes(sockets[i], &a, sizeof a.head + (size_t)length);
         }
+        pause_milliseconds(20);
     }
     for (int i = 0; i < 64; i++) if (sockets[i] >= 0) close(sockets[i]);
 }

@@ -108,7 +108,7 @@ public final class SamepageDaemon: MergerControl, Sendable {
         state.withLock { state in
             state.isStopping = false
             state.started = lm_monotonic_nanoseconds()
-            state.bound(clientsByDescriptors: descriptors, servesOthers: ownUser == 0 || access.group != nil)
+            state.bound(clientsByDescriptors: descriptors, servesOthers: access.group != nil)
             state.device = device
         }
         do throws(DaemonError) {
