@@ -135,6 +135,25 @@ static void hammer(struct actor *actor) {
     count(WRITES, 10 * rounds);
 }
 
+/// Writes to many pages in one go, and takes it back, again and again: pages that are equal again merge in the scan that
+/// comes next, and many writes come in the middle of it.
+static void meet(struct actor *actor) {
+    struct run run = pick_run(actor, 256);
+    size_t cycles = 10 + below(actor, 30), way = below(actor, 16), pages = run.end - run.first;
+    for (size_t i = 0; i < cycles; i++) {
+        sleep_microseconds(1000 + below(actor, 15000));
+        size_t word = below(actor, WORDS), start = below(actor, pages);
+        for (int stamps = 1; stamps >= 0; stamps--) {
+            begin(&actor->watch);
+            for (size_t j = 0; j < pages; j++) {
+                put_word(actor, run.arena, run.first + (start + j) % pages, word, stamps, way);
+            }
+            check_pages(actor, run.arena, run.first, run.end, stamps ? "met" : "left");
+        }
+    }
+    count(WRITES, 2 * cycles * pages);
+}
+
 static void refill(struct actor *actor) { fill_run(actor, pick_run(actor, 64)); }
 
 static void verify(struct actor *actor) {
@@ -178,17 +197,21 @@ static void free_run(struct actor *actor) {
 /// Fresh pages with a twin are written through pins that last: while they are being merged, if it happens so.
 static void write_slowly(struct actor *actor) {
     struct run run = pick_run(actor, 1);
-    size_t pause = below(actor, 60000), delay = below(actor, 6000000), start = below(actor, CONTENTS);
+    size_t pause = actor->flags & MEETS ? 10000 + below(actor, 40000) : below(actor, 60000), delay = below(actor, 6000000), start = below(actor, CONTENTS);
     if (!(actor->flags & BY_PINS) || actor->depth > 0) return;
+    // With many neighbours a merge takes longer from the first look at a page to the last.
+    size_t neighbours = actor->flags & MEETS ? 248 / 2 : 0;
     run.first = run.first / SLOW_PAGES * SLOW_PAGES;
     run.end = run.first + SLOW_PAGES;
     if (run.end > run.arena->pages) return;
+    struct run fresh = {run.arena, run.first > neighbours ? run.first - neighbours : 0, run.end + neighbours};
+    if (fresh.end > run.arena->pages) fresh.end = run.arena->pages;
     pthread_rwlock_wrlock(&run.arena->lock);
     begin(&actor->watch);
-    must(actor, madvise(address_of(run), bytes_of(run), MADV_DONTNEED) == 0, ADVISING, "MADV_DONTNEED");
-    expect_zeros(actor, run, "discarded");
+    must(actor, madvise(address_of(fresh), bytes_of(fresh), MADV_DONTNEED) == 0, ADVISING, "MADV_DONTNEED");
+    expect_zeros(actor, fresh, "discarded");
     pthread_rwlock_unlock(&run.arena->lock);
-    for (size_t page = run.first; page < run.end; page++) {
+    for (size_t page = fresh.first; page < fresh.end; page++) {
         fill(actor, run.arena, page, 1 + (unsigned)((start + page) % CONTENTS));
     }
     sleep_microseconds(pause);
@@ -207,7 +230,7 @@ static void write_slowly(struct actor *actor) {
     if (madvise(slow.memory, SLOW_PAGES * PAGE, MADV_DONTNEED) != 0) give_up(ERRORS, "the source: %s", strerror(errno));
     pthread_mutex_unlock(&slow.lock);
     begin(&actor->watch);
-    check_pages(actor, run.arena, run.first, run.end, "written slowly");
+    check_pages(actor, run.arena, fresh.first, fresh.end, "written slowly");
     count(WRITES, SLOW_PAGES);
 }
 

@@ -3,8 +3,8 @@
 ///
 ///     torture BOARD PLACE KIND SEED
 ///
-/// The kinds: plain (one thread), threads, forks, execs, any, each with the letter p behind it where it also writes
-/// through pins.
+/// The kinds: plain (one thread), threads, forks, execs, any, and meets, which does nothing but write to pages that are
+/// about to merge; each with the letter p behind it where it also writes through pins.
 /// It works until it has done as much as the seed says, or the board says that it is the end; when the board says so it
 /// rests, looking at its memory again and again. What goes wrong it writes onto the board, and ends with 3.
 #include "acts.h"
@@ -142,6 +142,12 @@ static const struct choice choices[] = {
 };
 
 static void act(struct actor *actor) {
+    if (actor->flags & MEETS) {
+        if (actor->flags & BY_PINS) write_slowly(actor);
+        else meet(actor);
+        count(OPERATIONS, 1);
+        return;
+    }
     unsigned sum = 0;
     for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) sum += choices[i].weight;
     size_t chosen = below(actor, sum);
@@ -236,6 +242,7 @@ static unsigned flags_of(const char *kind) {
     if (strncmp(kind, "forks", 5) == 0) flags |= OFTEN_FORKS;
     if (strncmp(kind, "execs", 5) == 0) flags |= EXECS_ITSELF;
     if (strncmp(kind, "any", 3) == 0) flags |= ANY;
+    if (strncmp(kind, "meets", 5) == 0) flags |= MEETS;
     if (kind[strlen(kind) - 1] == 'p') flags |= BY_PINS;
     return flags;
 }
@@ -274,7 +281,7 @@ int main(int arguments_count, char **arguments) {
         actor->scratch = malloc(PAGE);
         for (size_t j = 0; j < ARENAS; j++) pthread_rwlock_init(&actor->arenas[j].lock, NULL);
     }
-    if (strncmp(arguments[3], "plain", 5) == 0) {
+    if (strncmp(arguments[3], "plain", 5) == 0 || flags & MEETS) {
         live(&actors[0]);
     } else {
         live_in_threads(seed);

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-enum flags { BY_PINS = 1, ANY = 2, OFTEN_FORKS = 4, EXECS_ITSELF = 8 };
+enum flags { BY_PINS = 1, ANY = 2, OFTEN_FORKS = 4, EXECS_ITSELF = 8, MEETS = 16 };
 
 /// Pages written at once through pins.
 enum { SLOW_PAGES = 8 };

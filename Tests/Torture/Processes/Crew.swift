@@ -3,7 +3,7 @@ import Glibc
 /// The programs of a round, each at a place of the board.
 final class Crew {
     /// What programs there are; each place has always the same kind.
-    static let kinds = ["plain", "threads", "forks", "execs", "any", "threads", "python"]
+    static let kinds = ["plain", "threads", "forks", "execs", "any", "threads", "python", "meets"]
 
     /// Who sits at a place.
     private struct Member {
@@ -16,6 +16,7 @@ final class Crew {
 
     let board: Board
     let findings: Findings
+    private let kinds: [String]
     private let prefix: [String]
     private let tool: String
     private let script: String
@@ -26,12 +27,13 @@ final class Crew {
     private var members: [Member]
 
     init(
-        board: Board, findings: Findings, prefix: [String], tool: String, script: String,
+        board: Board, findings: Findings, kinds: [String], prefix: [String], tool: String, script: String,
         log: String, seed: UInt64, byPins: Bool,
         environment: [String: String]
     ) {
         self.board = board
         self.findings = findings
+        self.kinds = kinds
         self.prefix = prefix
         self.tool = tool
         self.script = script
@@ -50,8 +52,8 @@ final class Crew {
     func fillPlaces() throws {
         for index in members.indices where members[index].program == nil {
             members[index].generation += 1
-            let isScript = Self.kinds[index] == "python"
-            let kind = Self.kinds[index] + (byPins && !isScript ? "p" : "")
+            let isScript = kinds[index] == "python"
+            let kind = kinds[index] + (byPins && !isScript ? "p" : "")
             var random = Random(seed: seed, index << 20 | Int(members[index].generation))
             board[index + 1, .resting] = 0
             let arguments =
@@ -105,14 +107,14 @@ final class Crew {
         members[index] = Member(generation: members[index].generation)
         explain(index)
         guard status != 0, !(wasKilled && status == 256 + SIGKILL), !findings.isBad else { return }
-        findings.failed("program \(index + 1) (\(Self.kinds[index % Self.kinds.count])) ended with status \(status)")
+        findings.failed("program \(index + 1) (\(kinds[index])) ended with status \(status)")
     }
 
     /// Takes over what a program says went wrong.
     private func explain(_ index: Int) {
         guard let text = board.text(index + 1) else { return }
         board[index + 1, .hasText] = 3
-        let note = "program \(index + 1) (\(Self.kinds[index % Self.kinds.count])): \(text)"
+        let note = "program \(index + 1) (\(kinds[index])): \(text)"
         if board[index + 1, .wrong] > 0 { findings.wrong(note) } else { findings.failed(note) }
     }
 

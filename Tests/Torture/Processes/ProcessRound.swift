@@ -27,8 +27,11 @@ struct ProcessRound {
         board.command(.work)
         var environment: [String: String] = [:]
         if let mutant = options.mutant { environment["SAMEPAGE_MUTANTS"] = "\(mutant.bits)" }
+        // A safety that is missing shows where writes meet merges; who kills and stops only keeps them apart.
+        let kinds = options.mutant == nil ? Crew.kinds : Array(repeating: "meets", count: board.places)
         let crew = Crew(
-            board: board, findings: findings, prefix: [options.samepage, "run", "--socket", socket, "--"], tool: tool,
+            board: board, findings: findings, kinds: kinds,
+            prefix: [options.samepage, "run", "--socket", socket, "--"], tool: tool,
             script: script,
             log: "\(folder)/programs.log", seed: seed, byPins: byPins, environment: environment)
         let watcher = Watcher(socket: socket, epoch: epoch)
@@ -45,9 +48,13 @@ struct ProcessRound {
         var storm = Storm(daemon: daemon, crew: crew, findings: findings, random: Random(seed: seed, 5))
         // The rest and the end take some seconds.
         let calm = end - min(nanoseconds / 2, 10_000_000_000)
-        changer.allow(true)
-        try storm.run(until: calm)
-        changer.allow(false)
+        if options.mutant == nil {
+            changer.allow(true)
+            try storm.run(until: calm)
+            changer.allow(false)
+        } else {
+            try storm.wait(until: calm)
+        }
         let rest = RestPhase(daemon: daemon, crew: crew, board: board, findings: findings, changer: changer)
         if !findings.isBad { try rest.run() }
         if !findings.isBad { try rest.end() }

@@ -33,6 +33,15 @@ struct Storm {
         crew.tick(continuesAll: true)
     }
 
+    /// Only looks on until a time, or until something is found.
+    func wait(until end: UInt64) throws {
+        while Raw.now < end, !findings.isBad {
+            crew.tick()
+            try crew.fillPlaces()
+            Raw.sleep(microseconds: 2000)
+        }
+    }
+
     private mutating func step(_ plan: inout Plan) throws {
         let now = Raw.now
         if let time = plan.startDaemon {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Assembly
+import CLinuxMemory
 import Glibc
 import Logging
 import ServiceLifecycle
@@ -47,6 +48,8 @@ struct DaemonCommand: AsyncParsableCommand {
         // that nobody reads any more is no reason to end either.
         _ = signal(SIGHUP, SIG_IGN)
         _ = signal(SIGPIPE, SIG_IGN)
+        // Each domain has a thread and large tables, which come and go.
+        lm_give_back_freed_memory()
         let registry = StrategyRegistry.standard
         let socketPath = try socket.path(.toListen)
         let logger = Logger(label: "samepage") { _ in LineLog(logLevel: Logger.Level(rawValue: logLevel) ?? .info) }
