@@ -9,7 +9,7 @@ import SmartScanPolicy
 public struct PolicyStack: ScanPolicy {
     private var pace: any ScanPolicy
     /// The pace as it was, for when the advisor goes.
-    private let firstPace: any ScanPolicy
+    private var firstPace: any ScanPolicy
     private var advisor: ScanTimeAdvisor
     private var isAdvised: Bool
     /// `nil` while nothing is passed over.
@@ -36,6 +36,9 @@ public struct PolicyStack: ScanPolicy {
         self.pace = pace
         firstPace = pace
     }
+
+    /// Takes the pace as it is now for the one to go back to.
+    mutating func rememberPace() { firstPace = pace }
 
     /// The names of what is in force, the pace's only if nothing else is: `fixed`, `smart-scan`, `scan-time` or
     /// `scan-time-with-smart-scan`.

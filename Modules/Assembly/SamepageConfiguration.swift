@@ -79,6 +79,7 @@ public struct SamepageConfiguration: Sendable, Hashable {
                 }
             }
         }
+        policy.rememberPace()
         return MergerParts(
             checksum: try Self.pick(checksum, "checksum", registry.checksums),
             stableTree: try Self.pick(stableTree, "stableTree", registry.trees),

@@ -122,8 +122,8 @@ public struct Merger: ~Copyable {
     /// Whether an area is registered.
     public func contains(_ area: AreaID) -> Bool { spaces.slotOfArea[area] != nil }
 
-    /// The name of the policy in force.
-    public var policyName: String { policy.name }
+    /// The policy as it is now; another merger may begin with it.
+    public var policyInForce: any ScanPolicy { policy }
 
     /// The number of registered areas.
     public var areaCount: Int { spaces.slotOfArea.count }
@@ -218,7 +218,7 @@ struct Tally {
     var notMerged = [UInt64](repeating: 0, count: SiteOutcome.allCases.count)
 }
 
-/// The tallies and the time at the end of the last full scan.
+/// The tallies at the end of the last full scan, and the time at the start of this one.
 struct PassStart {
     var tally = Tally()
     var time = DriverTime.none

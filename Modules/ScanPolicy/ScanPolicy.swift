@@ -25,7 +25,7 @@ public struct PassReport: Sendable, Hashable {
     public var pagesChanged: UInt64
     /// Pages that were merged, zero pages included.
     public var pagesMerged: UInt64
-    /// Elapsed time since the scan before it ended, in nanoseconds.
+    /// Elapsed time since the scan began, in nanoseconds; 0 where the driver tells no time.
     public var elapsedNanoseconds: UInt64
     /// CPU time used since then, in nanoseconds.
     public var cpuNanoseconds: UInt64

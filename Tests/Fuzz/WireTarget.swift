@@ -58,8 +58,9 @@ enum WireTarget {
         configuration.policyAttributes = ["pages_to_scan": "1000", "sleep_millisecs": "0"]
         let logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
         guard let parts = try? configuration.makeParts() else { fatalError("the configuration is wrong") }
+        guard let facts = try? ProcessFacts(pid: getpid()) else { fatalError("/proc cannot be read") }
         let engine = DomainEngine(
-            parts: parts, pageSize: WirePeer.pageSize, settings: WireSettings(), lingerSeconds: 0,
+            key: facts.key, parts: parts, pageSize: WirePeer.pageSize, settings: WireSettings(), lingerSeconds: 0,
             scans: ScanMark(before: 0), budget: UserBudget(mostKept: 1 << 20, mostSegments: 4), gate: LogGate(logger),
             clientLeft: {})
         return (engine, parts.checksum)
@@ -89,9 +90,7 @@ enum WireTarget {
         }
         peer.start()
         engine.admit(guest, device: nil)
-        if let connection = engine.clients.last?.connection {
-            (connection.patience, connection.longPatience) = (20_000_000, 20_000_000)
-        }
+        engine.clients.last?.connection.patience = 20_000_000
         return peer
     }
 

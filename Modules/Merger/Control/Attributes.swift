@@ -56,7 +56,10 @@ extension Merger {
         case "max_kernel_pages":
             configuration.maxKernelPages = try parseUnsignedAttribute(value, name: attribute, in: 0...UInt64.max)
         case "use_zero_pages":
-            configuration.usesZeroPages = try parseUnsignedAttribute(value, name: attribute, in: 0...1) == 1
+            let usesZeroPages = try parseUnsignedAttribute(value, name: attribute, in: 0...1) == 1
+            // Pages of zeros that wait there for a twin are given back.
+            if usesZeroPages, !configuration.usesZeroPages { emptyUnstableTree() }
+            configuration.usesZeroPages = usesZeroPages
         case "row_length":
             configuration.rowLength = UInt32(try parseUnsignedAttribute(value, name: attribute, in: 1...512))
         case "minimum_age_millisecs":

@@ -24,6 +24,7 @@ extension Merger {
         if !window.isAwake { wake() }
         while window.budget > 0 {
             if !window.isOpen {
+                if spaces.atStart { passStart.time = time }
                 guard openWindow() else {
                     endPass(time)
                     break
@@ -119,8 +120,8 @@ extension Merger {
                 pagesSkipped: tally.pagesSkipped - before.pagesSkipped,
                 pagesChanged: tally.checksummed - before.checksummed,
                 pagesMerged: tally.merged - before.merged,
-                elapsedNanoseconds: time.nanoseconds &- passStart.time.nanoseconds,
-                cpuNanoseconds: time.cpuNanoseconds &- passStart.time.cpuNanoseconds))
+                elapsedNanoseconds: time.nanoseconds - min(time.nanoseconds, passStart.time.nanoseconds),
+                cpuNanoseconds: time.cpuNanoseconds - min(time.cpuNanoseconds, passStart.time.cpuNanoseconds)))
         passStart = PassStart(tally: tally, time: time)
     }
 

@@ -65,7 +65,7 @@ extension Merger {
     mutating func noteAge(of page: UInt32, isSame: Bool, isReported: Bool) {
         guard !isSame || isReported && tracksChanges else { return }
         table.setChangeTime(ages.roundedUp, of: page)
-        ages.toStamp.append(page)
+        if !ages.stampsAll { ages.toStamp.append(page) }
     }
 
     /// Sets `minimum_age_millisecs`.

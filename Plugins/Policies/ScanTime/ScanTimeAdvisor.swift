@@ -112,7 +112,10 @@ extension ScanTimeAdvisor {
         switch known {
         case .maxCPU: maxCPU = number
         case .targetScanTime: targetScanTime = number
-        case .minPagesToScan: minPagesToScan = number
+        case .minPagesToScan:
+            minPagesToScan = number
+            // Until a scan has told more.
+            if lastScanTime == 0 { pagesToScan = UInt64(number) }
         case .maxPagesToScan: maxPagesToScan = number
         case .keepsMinimum: keepsMinimum = number == 1
         }

@@ -16,6 +16,28 @@ func excludesAdvice(_ advice: RemapAdvice) -> Bool {
 
 /// Advises what keeps memory from being merged.
 func exclude(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
+    guard advice == Int32(LM_MADV_WIPEONFORK) else {
+        // What has the advice does not merge again; it is the program's, whatever becomes of merging.
+        let result = keepAdvice(start, end, advice)
+        _ = takeOffWanted(start, end)
+        return result
+    }
+    // The kernel refuses it on mappings of files: nothing may lie over frames, all at one moment, or nothing is advised.
+    // What has been taken off may merge again before that.
+    for _ in 0..<3 {
+        guard takeOffWanted(start, end), takeOffUnwanted(start, end), enterCall() else { break }
+        defer { AgentLock.release() }
+        if ranges.hasFrames(start, end) { continue }
+        let result = lm_madvise(start, Int(end - start), advice)
+        ranges.markForExamination(start, end)
+        ringDoorbellOnce()
+        return result
+    }
+    return -Int32(LM_ENOMEM)
+}
+
+/// Gives pages that the program wants merged memory of their own; it wants them merged still.
+private func takeOffWanted(_ start: UInt, _ end: UInt) -> Bool {
     var address = start
     while enterCall() {
         let run = ranges.wantedRun(from: address, limit: end)
@@ -23,20 +45,13 @@ func exclude(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
         guard let run else { break }
         let isUnshared = takeOff(run.start, run.end)
         guard enterCall() else { break }
-        // Under the lock: nobody looks at it before it has the advice.
-        if isUnshared { _ = lm_madvise(run.start, Int(run.end - run.start), advice) }
         let isKept = want(run.start, run.end)
         AgentLock.release()
         ringDoorbellOnce()
-        guard isUnshared, isKept else { return -Int32(LM_ENOMEM) }
+        guard isUnshared, isKept else { return false }
         address = run.end
     }
-    guard advice == Int32(LM_MADV_WIPEONFORK) else { return lm_madvise(start, Int(end - start), advice) }
-    // The kernel refuses it on mappings of files: what is not wanted any more may still lie over frames, too.
-    guard takeOffUnwanted(start, end), enterCall() else { return -Int32(LM_ENOMEM) }
-    defer { AgentLock.release() }
-    if ranges.hasFrames(start, end) { return -Int32(LM_ENOMEM) }
-    return lm_madvise(start, Int(end - start), advice)
+    return true
 }
 
 /// Takes such advice back.

@@ -17,8 +17,7 @@ struct LineLog: LogHandler {
         var all = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }
         all.merge(event.metadata ?? [:]) { $1 }
         let details = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-        guard StandardError.isReady else { return }
-        StandardError.write("\(Self.time()) \(event.level): \(event.message)\(details)")
+        StandardError.writeWithoutWaiting("\(Self.time()) \(event.level): \(event.message)\(details)")
     }
 
     /// The time now, UTC: `2026-11-23T03:17:49Z`.

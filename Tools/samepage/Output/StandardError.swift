@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Lines for people on standard error.
 package enum StandardError {
@@ -10,13 +11,18 @@ package enum StandardError {
         _ = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, count) }
     }
 
-    /// Whether a line can be written without waiting. Files and terminals that work always are, and so is one that
-    /// answers with an error.
-    package static var isReady: Bool {
-        var entry = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
-        // SAFETY: one entry.
-        return unsafe poll(&entry, 1, 0) != 0
+    /// Writes one line if that can be done without waiting. Files and terminals that work always are ready, and so is
+    /// one that answers with an error; a pipe that is ready has room for what is written here.
+    package static func writeWithoutWaiting(_ message: String) {
+        gate.withLock { _ in
+            var entry = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+            // SAFETY: one entry.
+            guard unsafe poll(&entry, 1, 0) != 0 else { return }
+            write(String(decoding: message.utf8.prefix(1000), as: UTF8.self))
+        }
     }
+
+    private static let gate = Mutex(())
 
     /// Text that does nothing to a terminal: newlines become blanks, other control characters question marks.
     package static func printable(_ text: String) -> String {

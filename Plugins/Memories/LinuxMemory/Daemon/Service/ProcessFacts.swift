@@ -4,6 +4,8 @@ import Glibc
 /// Why a process is not served: a line for it and for the log.
 struct Refusal: Error, Hashable, Sendable {
     let text: String
+    /// Whether it says something of the daemon's means, and nothing of the process.
+    var isShortage = false
 
     init(_ text: String) { self.text = text }
 
@@ -12,7 +14,10 @@ struct Refusal: Error, Hashable, Sendable {
     /// - Parameter result: A descriptor, or minus the error number.
     static func withoutDescriptors(_ result: Int32) -> Refusal? {
         guard result == -EMFILE || result == -ENFILE else { return nil }
-        return Refusal("the daemon has no descriptors left: start it with a higher limit (ulimit -n, LimitNOFILE=)")
+        var refusal = Refusal(
+            "the daemon has no descriptors left: start it with a higher limit (ulimit -n, LimitNOFILE=)")
+        refusal.isShortage = true
+        return refusal
     }
 }
 
@@ -46,17 +51,20 @@ struct ProcessFacts: Hashable, Sendable {
         }
         key = DomainKey(
             user: user, group: group, capabilities: permitted, userNamespace: userNamespace,
-            processNamespace: processNamespace, confinement: Self.confinement(ofProcess: pid, lines))
+            processNamespace: processNamespace, confinement: try Self.confinement(ofProcess: pid, lines))
         let name = command.hasSuffix("\n") ? command.dropLast() : command[...]
         // A program chooses its name, and the name goes to logs and terminals.
         self.command = String(name.map { $0.unicodeScalars.allSatisfy(Self.isPlain) ? $0 : "?" })
     }
 
     /// Why a process cannot be looked at: because the daemon cannot open files any more, or else.
-    private static var cannotLook: Refusal {
+    private static var cannotLook: Refusal { shortage ?? Refusal("the process cannot be looked at in /proc") }
+
+    /// The refusal where the daemon cannot open files any more.
+    private static var shortage: Refusal? {
         let descriptor = unsafe "/proc/self/status".withCString { unsafe lm_open($0, Int32(LM_O_RDONLY)) }
         if descriptor >= 0 { _ = lm_close(descriptor) }
-        return Refusal.withoutDescriptors(descriptor) ?? Refusal("the process cannot be looked at in /proc")
+        return Refusal.withoutDescriptors(descriptor)
     }
 
     private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
@@ -66,10 +74,12 @@ struct ProcessFacts: Hashable, Sendable {
         }
     }
 
-    private static func confinement(ofProcess pid: Int32, _ lines: [Substring]) -> String {
+    private static func confinement(ofProcess pid: Int32, _ lines: [Substring]) throws(Refusal) -> String {
         let words = ["NoNewPrivs:", "Seccomp:"].map { Self.fields($0, in: lines).joined() }
+        let label = SmallFile.text("/proc/\(pid)/attr/current")
+        if label == nil, let shortage { throw shortage }
         // Without a security module that labels processes there is none.
-        return (words + [SmallFile.text("/proc/\(pid)/attr/current") ?? ""]).joined(separator: " ")
+        return (words + [label ?? ""]).joined(separator: " ")
     }
 
     private static func fields(_ name: String, in lines: [Substring]) -> [Substring] {

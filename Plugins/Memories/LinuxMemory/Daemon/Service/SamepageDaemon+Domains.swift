@@ -37,20 +37,23 @@ extension SamepageDaemon {
                     + "use fewer salts"
             )
         }
-        let parts: MergerParts
+        var parts: MergerParts
         do {
             parts = try makeParts()
+            // The template has never scanned: its policy knows what was set, and nothing else.
+            parts.policy = state.template.policyInForce
         } catch {
             throw Refusal("the daemon cannot make a merger for it: \(error)")
         }
         let domain = Domain(key: key, fullScansBefore: state.fullScans(of: .everyone))
-        let (settings, changes) = (state.settings, state.changes)
+        let settings = state.settings
+        let changes = state.changes.filter { !state.policyAttributes.contains($0.name) }
         let budget =
             state.budgets[key.user] ?? UserBudget(boundsFrames: key.user != ownUser, pageSize: pageSize)
         state.budgets[key.user] = budget
         let isStarted = domain.start(
             priority: BackgroundThread.Priority(nice: settings.nice, isIdle: settings.schedIdle),
-            make: { [self] in
+            make: { [self, parts] in
                 let engine = DomainEngine(
                     key: key, parts: parts, pageSize: pageSize, settings: settings.wire,
                     lingerSeconds: settings.lingerSeconds, scans: domain.scans, budget: budget, gate: gate,

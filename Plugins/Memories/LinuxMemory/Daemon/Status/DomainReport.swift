@@ -84,7 +84,9 @@ extension DomainEngine {
             var now = try ProcessFacts(pid: client.identity.pid).key
             now.salt = key.salt
             if now == key { return false }
-        } catch {}
+        } catch {
+            if error.isShortage { return false }
+        }
         // Of one that has ended the facts are gone, or another's.
         return !client.identity.hasEnded
     }

@@ -95,7 +95,7 @@ extension SamepageDaemon {
         let (answers, past) = ask(viewer) { $0.report() }
         var description = state.withLock { state in
             var description = state.description
-            description.policy = state.template.policyName
+            description.policy = state.template.policyInForce.name
             let uptime = state.started.map { lm_monotonic_nanoseconds() - $0 } ?? 0
             description.uptimeSeconds = Int(uptime / 1_000_000_000)
             description.limitation = state.device?.limitation

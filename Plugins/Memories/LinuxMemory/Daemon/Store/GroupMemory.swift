@@ -1,9 +1,14 @@
+import Synchronization
+
 /// What the daemon's memory cgroups leave for frames. Where a group has a limit the kernel does not refuse memory beyond
 /// it: it kills. So frames stop short of it, and pages stay as they are.
 struct GroupMemory {
+    /// What all stores of this process take from.
+    static let ofProcess = Mutex(GroupMemory())
+
     /// Bytes that may be taken before the groups are looked at again.
     private var allowance = 0
-    /// Looked at again after so many bytes where there is no limit: one may come.
+    /// What there is where no group has a limit. One may come.
     private static let withoutLimit = 1 << 30
     /// Bytes left to the daemon itself, at least.
     private static let least = 8 << 20

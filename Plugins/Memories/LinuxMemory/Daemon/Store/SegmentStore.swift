@@ -1,4 +1,5 @@
 import CLinuxMemory
+import Synchronization
 package import PageMemory
 import Wire
 
@@ -16,7 +17,6 @@ package final class SegmentStore {
     /// A random number that tells this store's frames from those of any other, in two halves.
     package let identity: (high: UInt64, low: UInt64)
     private let budget: UserBudget?
-    private var groupMemory = GroupMemory()
     private var live: [Segment?] = []
     private var current: Int?
     private var retired: [(number: UInt32, witness: Int32, frames: Int)] = []
@@ -108,7 +108,7 @@ package final class SegmentStore {
     /// Gets memory for frames. Where there is none the kernel says so here; a store into them would be met with
     /// SIGBUS.
     private func populate(_ frames: Range<UInt32>, of segment: Segment) -> Bool {
-        guard groupMemory.take(frames.count * pageSize) else { return false }
+        guard GroupMemory.ofProcess.withLock({ $0.take(frames.count * pageSize) }) else { return false }
         // SAFETY: the frames lie within the mapping, and hold nothing yet.
         let start = unsafe UInt(bitPattern: segment.bytes) + UInt(frames.lowerBound) * UInt(pageSize)
         var result: Int32
