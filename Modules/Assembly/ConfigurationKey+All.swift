@@ -36,11 +36,13 @@ extension StrategyRegistry {
 
     private var dialectKey: ConfigurationKey {
         ConfigurationKey(
-            name: "dialect", unit: "", help: "whose behaviour the merger has",
-            expected: "linux (2009 is not available yet)", isFixed: true, read: { $0.dialect },
+            name: "dialect", unit: "",
+            help: "whose behaviour the merger has: that of Linux today, or of KSM's first version in 2009",
+            expected: ConfigurationKey.oneOf(MergerDialect.allCases.map(\.rawValue)), isFixed: true,
+            read: { $0.dialect.rawValue },
             write: { configuration, text in
-                guard text == "linux" else { return false }
-                configuration.dialect = text
+                guard let dialect = MergerDialect(rawValue: text) else { return false }
+                configuration.dialect = dialect
                 return true
             })
     }
@@ -69,7 +71,11 @@ extension StrategyRegistry {
         return ConfigurationKey(
             name: name, unit: unit, help: help, expected: "a whole number from 0 to \(UInt32.max)",
             attribute: attribute,
-            read: { $0.policyAttributes[attribute] ?? policies[$0.policy]?().value(of: attribute) ?? "" },
+            read: { configuration in
+                if let text = configuration.policyAttributes[attribute] { return text }
+                if SamepageConfiguration.zeros(in: configuration.dialect).contains(attribute) { return "0" }
+                return policies[configuration.policy]?().value(of: attribute) ?? ""
+            },
             write: { configuration, text in
                 guard let number = UInt32(text), text.first != "+" else { return false }
                 configuration.policyAttributes[attribute] = String(number)

@@ -107,7 +107,7 @@ public struct PolicyStack: ScanPolicy {
     public mutating func set(_ attribute: String, to value: String) throws(AttributeError) {
         if pace.attributes.contains(attribute) {
             if isAdvised, attribute == "pages_to_scan" {
-                throw .busy(name: attribute, reason: "the advisor sets it; advisor_mode none gives it back")
+                throw .steered(name: attribute, reason: "the advisor sets it; advisor_mode none gives it back")
             }
             return try pace.set(attribute, to: value)
         }

@@ -23,9 +23,7 @@ public struct SamepageConfiguration: Sendable, Hashable {
     public var memory = "daemon"
     /// Key `frontEnds`.
     public var frontEnds = ["control"]
-    /// Key `dialect`.
-    public var dialect = "linux"
-    /// Settings of the merger: keys `run`, `rowLength`, `useZeroPages`, `maxKernelPages`, `minimumAge`, `minimumSharers`.
+    /// Settings of the merger: keys `dialect`, `run`, `rowLength`, `useZeroPages`, `maxKernelPages`, `minimumAge`, `minimumSharers`.
     public var merger = MergerConfiguration()
     /// Settings of merging in one process: keys `vmaBudgetPercent`, `rewrittenPages`, `excludeDontDump`.
     public var inProcess = InProcessSettings()
@@ -42,6 +40,12 @@ public struct SamepageConfiguration: Sendable, Hashable {
 
     /// Takes the defaults.
     public init() {}
+
+    /// Key `dialect`.
+    public var dialect: MergerDialect {
+        get { merger.dialect }
+        set { merger.dialect = newValue }
+    }
 
     /// Key `vmaBudgetPercent`.
     public var vmaBudgetPercent: UInt32 {
@@ -68,6 +72,7 @@ public struct SamepageConfiguration: Sendable, Hashable {
         from registry: StrategyRegistry = .standard
     ) throws(ConfigurationError) -> MergerParts {
         var policy = PolicyStack(try Self.pick(policy, "policy", registry.policies))
+        for name in Self.zeros(in: dialect) where policy.attributes.contains(name) { try? policy.set(name, to: "0") }
         // What the advisor is told counts whenever it comes into force.
         let plugins = Set([self.policy, "scan-time"]).sorted().map { pluginAttributes[$0] ?? [:] }
         for attributes in [policyAttributes] + plugins {
@@ -85,6 +90,11 @@ public struct SamepageConfiguration: Sendable, Hashable {
             stableTree: try Self.pick(stableTree, "stableTree", registry.trees),
             unstableTree: try Self.pick(unstableTree, "unstableTree", registry.trees), policy: policy,
             configuration: merger)
+    }
+
+    /// Attributes of the policy that are 0 unless set: KSM's first version had no other defaults.
+    static func zeros(in dialect: MergerDialect) -> [String] {
+        dialect == .first ? ["pages_to_scan", "sleep_millisecs"] : []
     }
 
     static func pick<Strategy>(

@@ -2,6 +2,7 @@ public import Daemon
 public import FrontEnd
 import InProcess
 public import Logging
+import Merger
 
 extension SamepageDaemon {
     /// Prepares a daemon of a configuration; nothing is listened to yet. Each merge domain gets strategies of its own.
@@ -62,7 +63,7 @@ extension SamepageConfiguration {
         description.policy = policy
         description.memory = memory
         description.frontEnds = frontEnds
-        description.dialect = dialect
+        description.dialect = dialect.rawValue
         return description
     }
 }

@@ -50,7 +50,7 @@ extension MemoryExamination {
                 "pages \(run.start) to \(run.start + run.count) are reported out of order or out of range")
             end = run.start + run.count
             switch run.state {
-            case .changed: changed.formUnion(run.start..<end)
+            case .changed, .inherited: changed.formUnion(run.start..<end)
             case .absent, .discarded: absent.formUnion(run.start..<end)
             }
         }

@@ -19,9 +19,9 @@ extension PolicyConformance {
                 if policy.value(of: name) != value { found.append("\(name) changes when set to its own value") }
                 found += refusalViolations(of: name, texts: [""], on: &policy)
                 if unsignedAttributes.contains(name) { found += unsignedViolations(of: name, on: &policy) }
-            case .readOnly, .busy:
+            case .readOnly, .busy, .steered:
                 found += refusalViolations(of: name, texts: ["", "0", "1"], on: &policy)
-            case .unknown, .invalid:
+            case .unknown, .invalid, .outOfRange:
                 found.append("\(name) refuses its own value '\(value)'")
             }
         }
@@ -66,7 +66,8 @@ extension PolicyConformance {
         for text in texts {
             let before = policy.attributes.map { policy.value(of: $0) }
             switch attempt(name, text, on: &policy) {
-            case .invalid(let named, _, _), .readOnly(let named), .busy(let named, _):
+            case .invalid(let named, _, _), .outOfRange(let named, _, _), .readOnly(let named),
+                .busy(let named, _), .steered(let named, _):
                 if named != name { found.append("the refusal of \(text.debugDescription) for \(name) names \(named)") }
             case .unknown: found.append("\(name) is unknown when set to \(text.debugDescription)")
             case nil: found.append("\(name) takes \(text.debugDescription)")

@@ -9,7 +9,7 @@ public protocol MergerControl: Sendable {
     /// The counters at this moment.
     func counters() throws -> Counters
 
-    /// The names of all attributes, in the order in which they are shown.
+    /// The names of all attributes, in the order in which they are shown: today's, whatever dialect the merger has.
     func attributes() throws -> [String]
 
     /// The value of an attribute, as text without a newline.

@@ -51,3 +51,27 @@ public struct Counters: Sendable, Hashable {
     /// Takes zeros.
     public init() {}
 }
+
+extension Counters {
+    /// The attributes that show counters, by their names in today's /sys/kernel/mm/ksm, in the order in which they are shown.
+    public static let attributes = [
+        "pages_shared", "pages_sharing", "pages_unshared", "pages_volatile", "pages_scanned", "pages_skipped",
+        "full_scans", "ksm_zero_pages", "general_profit",
+    ]
+
+    /// The value of one of ``attributes``, as text; `nil` for other names.
+    public func value(of attribute: String, pageSize: Int) -> String? {
+        switch attribute {
+        case "pages_shared": String(pagesShared)
+        case "pages_sharing": String(pagesSharing)
+        case "pages_unshared": String(pagesUnshared)
+        case "pages_volatile": String(pagesVolatile)
+        case "pages_scanned": String(pagesScanned)
+        case "pages_skipped": String(pagesSkipped)
+        case "full_scans": String(fullScans)
+        case "ksm_zero_pages": String(zeroPages)
+        case "general_profit": String(generalProfit(pageSize: pageSize))
+        default: nil
+        }
+    }
+}

@@ -30,6 +30,8 @@ public struct Merger: ~Copyable {
     let zeroDigest: PageDigest
     let pageSize: Int
     let tracksChanges: Bool
+    /// NUMA nodes that the memory tells apart.
+    let nodeCount: Int
 
     var configuration: MergerConfiguration
     var stableTree: any PageTree
@@ -71,10 +73,11 @@ public struct Merger: ~Copyable {
     ///   - policy: How much to scan, and when.
     ///   - pageSize: Bytes in a page of the memory, a multiple of 16.
     ///   - tracksChanges: Whether the memory reports changes only (``PageObserver/tracksChanges``).
+    ///   - nodeCount: NUMA nodes that it tells apart (``PageReader/node(of:)``), 1 to 64.
     public init(
         configuration: MergerConfiguration = MergerConfiguration(), checksum: any PageChecksum,
         stableTree: any PageTree, unstableTree: any PageTree, policy: any ScanPolicy,
-        pageSize: Int, tracksChanges: Bool
+        pageSize: Int, tracksChanges: Bool, nodeCount: Int = 1
     ) {
         self.configuration = configuration
         self.checksum = checksum
@@ -83,6 +86,7 @@ public struct Merger: ~Copyable {
         self.policy = policy
         self.pageSize = pageSize
         self.tracksChanges = tracksChanges
+        self.nodeCount = nodeCount
         let zeros = [UInt8](repeating: 0, count: pageSize)
         // SAFETY: the bytes belong to a local array that outlives the call.
         zeroDigest = unsafe checksum.digest(of: zeros.span.bytes)
@@ -90,6 +94,9 @@ public struct Merger: ~Copyable {
         ages.setMinimum(milliseconds: configuration.minimumAge)
         if ages.isOn { table.keepChangeTimes(from: 0) }
     }
+
+    /// Whether pages of zeros are given back.
+    var givesZerosBack: Bool { configuration.usesZeroPages && configuration.dialect == .linux }
 
     /// Whether pages stay in the unstable tree from one scan to the next.
     var keepsUnstableTree: Bool { tracksChanges && unstableTree.isKeyed }
@@ -162,6 +169,11 @@ struct Batch {
     var fresh: [UInt32] = []
     /// Pages to match.
     var candidates: [UInt32] = []
+    /// Of those, pages whose checksum is not that of the scan before: they are looked up in the stable tree only. Empty
+    /// in the dialect of today's kernel.
+    var volatile: Set<UInt32> = []
+    /// Of those, pages that map a frame since a fork.
+    var inherited: Set<UInt32> = []
     /// The page of each site of the plan, and the node of each of its groups (`nil` for zeros).
     var sites: [UInt32] = []
     var groupNodes: [UInt32?] = []
@@ -186,6 +198,13 @@ struct Batch {
 
     /// Whether pages wait for a reader, for their plan to be fetched, or to be un-shared again.
     var isUnderWay: Bool { isMatchPending || plan != nil || !lonely.isEmpty }
+
+    /// Forgets the pages to match, and what is known of them.
+    mutating func dropCandidates() {
+        candidates.removeAll(keepingCapacity: true)
+        if !volatile.isEmpty { volatile.removeAll(keepingCapacity: true) }
+        if !inherited.isEmpty { inherited.removeAll(keepingCapacity: true) }
+    }
 
     /// Forgets the pages that have been dealt with; candidates that the plan had no room for stay.
     mutating func clear() {

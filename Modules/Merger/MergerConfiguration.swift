@@ -10,6 +10,8 @@ public enum RunMode: UInt64, Sendable, Hashable {
 
 /// The settings of a merger that do not belong to its policy.
 public struct MergerConfiguration: Sendable, Hashable {
+    /// Whose behaviour the merger has.
+    public var dialect = MergerDialect.linux
     /// What to do from the start (attribute `run`).
     public var run: RunMode = .run
     /// Whether pages of zeros are given back instead of merged (attribute `use_zero_pages`).
@@ -20,6 +22,14 @@ public struct MergerConfiguration: Sendable, Hashable {
     /// How many frames there may be before no new content is shared (attribute `max_kernel_pages`); 0 for any number.
     /// Pages may always join contents that are shared already. As in KSM's first version; later ones have no such limit.
     public var maxKernelPages: UInt64 = 0
+    /// How many pages may share a frame, at least 2 (attribute `max_page_sharing`); without meaning in the dialect of 2009.
+    /// Pages that a fork duplicates may exceed it.
+    public var maxPageSharing: UInt32 = 256
+    /// Whether pages of different NUMA nodes may be merged (attribute `merge_across_nodes`).
+    public var mergesAcrossNodes = true
+    /// Milliseconds after which all frames of a content that has several are looked through again for the one that is
+    /// best to join (attribute `stable_node_chains_prune_millisecs`).
+    public var pruneMilliseconds: UInt32 = 2000
     /// Milliseconds for which a page must have been seen unchanged before it is merged or given back (attribute
     /// `minimum_age_millisecs`); 0 for no more than two scans show. Costs 4 bytes a page. The driver must tell the time.
     public var minimumAge: UInt32 = 0

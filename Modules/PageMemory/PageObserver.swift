@@ -11,6 +11,8 @@ public struct ObservedRun: Hashable, Sendable {
         /// The program has given the pages back itself. As absent, and pages of zeros that were given back before do
         /// not count as such any more.
         case discarded
+        /// The pages map frames of the store, and no merge that was asked for put them there: those of a forked child.
+        case inherited
     }
 
     /// The place of the first page in its area.

@@ -45,30 +45,6 @@ public struct PassReport: Sendable, Hashable {
     }
 }
 
-/// Why a value was not taken for an attribute. The kernel's files answer EINVAL, EBUSY and EACCES in these cases.
-public enum AttributeError: Error, Sendable, Hashable {
-    /// No attribute has this name.
-    case unknown(name: String)
-    /// The attribute only reports.
-    case readOnly(name: String)
-    /// The text is not a value that the attribute takes (EINVAL).
-    case invalid(name: String, value: String, expected: String)
-    /// The attribute cannot change now (EBUSY, or EINVAL where another policy steers it).
-    case busy(name: String, reason: String)
-}
-
-extension AttributeError: CustomStringConvertible {
-    /// One line that says what is wrong and what would be right.
-    public var description: String {
-        switch self {
-        case .unknown(let name): "there is no attribute '\(name)'"
-        case .readOnly(let name): "attribute '\(name)' can only be read"
-        case .invalid(let name, let value, let expected): "'\(value)' is no value for \(name): it takes \(expected)"
-        case .busy(let name, let reason): "attribute '\(name)' cannot be set now: \(reason)"
-        }
-    }
-}
-
 /// The contract of a scan policy: how many pages a wake-up scans, when the next one comes, which pages to pass over.
 ///
 /// The merger calls ``nextBatch()`` at each wake-up, ``select(pagesOf:among:absent:)`` before it looks at pages, and

@@ -72,7 +72,7 @@ struct ScanTimeTests {
         var policy = ScanTimePolicy(pace: FixedPolicy(pagesToScan: 1, sleepMillisecs: 20))
         #expect(policy.nextBatch() == ScanBatch(pages: 500, sleepMilliseconds: 20))
         #expect(policy.value(of: "pages_to_scan") == "500")
-        #expect(throws: AttributeError.busy(name: "pages_to_scan", reason: "the scan-time advisor sets it")) {
+        #expect(throws: AttributeError.steered(name: "pages_to_scan", reason: "the scan-time advisor sets it")) {
             try policy.set("pages_to_scan", to: "5")
         }
         try policy.set("sleep_millisecs", to: "0")

@@ -5,12 +5,13 @@ extension Merger {
     /// The answer to ``MergerRequest/takeChecksums(_:)``: a digest for each page, in the same order.
     ///
     /// A page whose digest is that of the scan before goes on to be matched in this batch; the others wait for the
-    /// next scan to show that they stay the same.
+    /// next scan to show that they stay the same. In the dialect of 2009 these are looked up in the stable tree first. A page
+    /// that maps a frame since a fork is to be counted, whatever is known of it.
     public mutating func checksumsTaken(_ digests: [PageDigest?]) {
         precondition(stage == .takingChecksums, "no checksums were asked for")
         precondition(digests.count == batch.fresh.count, "one digest for each page is needed")
         stage = .resting
-        var anyQuiet = false
+        var anyMore = false
         for (page, digest) in zip(batch.fresh, digests) {
             guard let digest else {
                 forget(page)
@@ -24,14 +25,19 @@ extension Merger {
             if marks.contains(.inTree) { table.remove(page, from: &unstableTree) }
             table.setDigest(digest, of: page)
             table.setLink(PageLink(.settled), of: page)
-            if isSame, isOldEnough(page) {
-                batch.candidates.append(page)
-                anyQuiet = true
+            let isInherited = marks.contains(.isInherited)
+            guard isSame || isInherited || configuration.dialect == .first, isOldEnough(page) else { continue }
+            if isInherited {
+                batch.inherited.insert(page)
+            } else if !isSame {
+                batch.volatile.insert(page)
             }
+            batch.candidates.append(page)
+            anyMore = true
         }
         batch.fresh.removeAll(keepingCapacity: true)
         guard !batch.candidates.isEmpty else { return }
-        if anyQuiet {
+        if anyMore {
             let table = table
             batch.candidates.sort { table.index(of: $0) < table.index(of: $1) }
         }

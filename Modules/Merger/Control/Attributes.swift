@@ -1,25 +1,31 @@
 public import ScanPolicy
 
 extension Merger {
-    /// The names of all attributes, the policy's included, in the order in which they are shown.
-    public var attributes: [String] {
-        ["run"] + policy.attributes + Merger.settable + Merger.counterNames
+    /// The names of all attributes, the policy's included, in the order in which they are shown, in the merger's own dialect.
+    public var attributes: [String] { attributes(in: configuration.dialect) }
+
+    /// The names of all attributes in a dialect; that of 2009 has fewer.
+    public func attributes(in dialect: MergerDialect) -> [String] {
+        switch dialect {
+        case .linux: ["run"] + policy.attributes + Merger.settable + Counters.attributes
+        case .first: MergerDialect.firstAttributes
+        }
     }
 
     private static let settable = [
         "max_kernel_pages", "use_zero_pages", "row_length", "minimum_age_millisecs", "minimum_sharers",
     ]
 
-    private static let counterNames = [
-        "pages_shared", "pages_sharing", "pages_unshared", "pages_volatile", "pages_scanned", "pages_skipped",
-        "full_scans", "ksm_zero_pages", "general_profit",
-    ]
-
     /// The value of an attribute, as the kernel's files print it, without the newline.
     ///
+    /// - Parameters:
+    ///   - attribute: A name of either dialect.
+    ///   - dialect: Which `pages_shared` is meant; the merger's own dialect unless told otherwise.
     /// - Throws: ``AttributeError/unknown(name:)``.
-    public func value(of attribute: String) throws(AttributeError) -> String {
-        let counters = counters
+    public func value(
+        of attribute: String, in dialect: MergerDialect? = nil
+    ) throws(AttributeError) -> String {
+        let attribute = (dialect ?? configuration.dialect).todaysName(of: attribute)
         switch attribute {
         case "run": return String(configuration.run.rawValue)
         case "max_kernel_pages": return String(configuration.maxKernelPages)
@@ -27,16 +33,8 @@ extension Merger {
         case "row_length": return String(configuration.rowLength)
         case "minimum_age_millisecs": return String(configuration.minimumAge)
         case "minimum_sharers": return String(configuration.minimumSharers)
-        case "pages_shared": return String(counters.pagesShared)
-        case "pages_sharing": return String(counters.pagesSharing)
-        case "pages_unshared": return String(counters.pagesUnshared)
-        case "pages_volatile": return String(counters.pagesVolatile)
-        case "pages_scanned": return String(counters.pagesScanned)
-        case "pages_skipped": return String(counters.pagesSkipped)
-        case "full_scans": return String(counters.fullScans)
-        case "ksm_zero_pages": return String(counters.zeroPages)
-        case "general_profit": return String(counters.generalProfit(pageSize: pageSize))
         default:
+            if let value = counters.value(of: attribute, pageSize: pageSize) { return value }
             if let value = policy.value(of: attribute) { return value }
             throw .unknown(name: attribute)
         }
@@ -69,7 +67,7 @@ extension Merger {
         default:
             if policy.attributes.contains(attribute) {
                 try policy.set(attribute, to: value)
-            } else if Merger.counterNames.contains(attribute) {
+            } else if Counters.attributes.contains(MergerDialect.first.todaysName(of: attribute)) {
                 throw .readOnly(name: attribute)
             } else {
                 throw .unknown(name: attribute)

@@ -30,10 +30,13 @@ extension Merger {
 
     private mutating func match(_ page: UInt32, with reader: some PageReader, into plan: inout MergePlan) {
         let digest = table.digests[Int(page)]
-        let content = PageContent.page(address(of: page))
+        let address = address(of: page)
+        let content = PageContent.page(address)
+        let isVolatile = !batch.volatile.isEmpty && batch.volatile.contains(page)
+        let isInherited = !batch.inherited.isEmpty && batch.inherited.contains(page)
         var comparisons: UInt64 = 0
         defer { tally.comparisons += comparisons }
-        if configuration.usesZeroPages, digest == zeroDigest {
+        if givesZerosBack, digest == zeroDigest {
             comparisons += 1
             switch reader.compare(content, .zeros) {
             case .same:
@@ -58,17 +61,20 @@ extension Merger {
                 return
             }
         }
+        // The frame that an inherited page maps is nobody's any more; the page waits until it changes.
+        if isVolatile || isInherited { return }
         switch Merger.find(
             content, digest, in: &unstableTree, of: spaces, table, with: reader, counting: &comparisons)
         {
         case .found(let other):
+            if reader.isSamePhysicalPage(address, self.address(of: other)) { return }
             let needsGroup = configuration.minimumSharers > 1
             if needsGroup, waits(page, beside: other) { return }
             // Both stay as they are, and the one in the tree stays there, as in the kernel of 2009.
             guard mayMakeFrames(1) else { return }
             batch.framesToMake += 1
             table.remove(other, from: &unstableTree)
-            let node = nodes.make(digest: digest, founder: address(of: other))
+            let node = nodes.make(digest: digest, founder: self.address(of: other))
             batch.pendingNodes[digest, default: []].append(node)
             join(node, other, digest, in: &plan)
             join(node, page, digest, in: &plan)
@@ -131,6 +137,7 @@ extension Merger {
             case .found:
                 // The content is there already: this node keeps its pages, and nobody else joins it.
                 nodes[node].waitsForPlace = false
+                if configuration.dialect == .first { unshare(node) }
             case .gone:
                 waiting.append(node)
             }

@@ -83,7 +83,7 @@ extension Merger {
         }
         guard isLonger else { return }
         emptyUnstableTree()
-        batch.candidates.removeAll(keepingCapacity: true)
+        batch.dropCandidates()
     }
 
     /// Takes all pages out of the unstable tree: they were put there under other settings, and are looked at again.

@@ -13,6 +13,7 @@ extension Merger {
                 let chunkEnd = min((index >> 6 + 1) << 6, end)
                 switch run.state {
                 case .changed: markChanged(index..<chunkEnd)
+                case .inherited: markChanged(index..<chunkEnd, isInherited: true)
                 case .absent: markAbsent(index..<chunkEnd, keepingZeroed: true)
                 case .discarded: markAbsent(index..<chunkEnd, keepingZeroed: false)
                 }
@@ -31,7 +32,7 @@ extension Merger {
     }
 
     /// Pages of one chunk that may have changed.
-    private mutating func markChanged(_ pages: Range<UInt32>) {
+    private mutating func markChanged(_ pages: Range<UInt32>, isInherited: Bool = false) {
         let place = pages.lowerBound >> 6
         var chunk = spaces.areas[Int(window.slot)]!.chunks[Int(place)]
         if chunk == PageTable.noChunk {
@@ -42,12 +43,12 @@ extension Merger {
         for index in pages {
             let page = chunk << 6 | index & 63
             let link = table.link(page)
-            var marks: FreshMarks = .isReported
+            var marks: FreshMarks = isInherited ? [.isReported, .isInherited] : .isReported
             switch link.state {
             case .absent, .zeroed, .planned:
                 break
             case .fresh:
-                marks.formUnion(FreshMarks(rawValue: link.payload))
+                marks.formUnion(FreshMarks(rawValue: link.payload).subtracting(.isInherited))
             case .settled, .refused:
                 marks.insert(.hasDigest)
             case .unstable:
@@ -59,6 +60,8 @@ extension Merger {
                 }
             case .stable:
                 leaveNode(link.payload)
+                // Its digest is that of the node. KSM's first version kept something else in its place.
+                if configuration.dialect == .linux { marks.insert(.hasDigest) }
             }
             table.setLink(PageLink(.fresh, marks.rawValue), of: page)
         }

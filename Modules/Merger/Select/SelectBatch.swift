@@ -7,7 +7,7 @@ extension Merger {
     /// - Complexity: O(1) for each chunk of 64 pages without anything to do.
     mutating func selectBatch() {
         batch.clear()
-        batch.candidates.removeAll(keepingCapacity: true)
+        batch.dropCandidates()
         let keeps = keepsUnstableTree
         let pageCount = { (mask: UInt64) in UInt32(mask.nonzeroBitCount) }
         while window.next < window.end, window.budget > 0,

@@ -28,6 +28,8 @@ struct FreshMarks: OptionSet {
     static let inTree = FreshMarks(rawValue: 2)
     /// The memory has reported a change.
     static let isReported = FreshMarks(rawValue: 4)
+    /// It maps a frame since a fork.
+    static let isInherited = FreshMarks(rawValue: 8)
 }
 
 /// State and payload of a page in 4 bytes: 3 bits and 29 bits.

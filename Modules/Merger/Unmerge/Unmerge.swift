@@ -29,7 +29,8 @@ extension Merger {
             let node = table.link(page).payload
             switch outcome {
             case .merged, .changed:
-                table.setLink(PageLink(.settled), of: page)
+                // KSM's first version forgot the checksum of a page that left the stable tree.
+                table.setLink(PageLink(configuration.dialect == .first ? .fresh : .settled), of: page)
                 leaveNode(node)
             case .gone:
                 table.setLink(.absent, of: page)
@@ -66,6 +67,17 @@ extension Merger {
         if purpose == .lonelyFounders { batch.lonely.removeAll(keepingCapacity: true) }
         stage = .unmerging(purpose)
         return .unmerge(batch.unmerging.map { address(of: $0) })
+    }
+
+    /// Un-shares all pages of a node, which nobody joins meanwhile; what cannot be un-shared is tried again.
+    ///
+    /// - Complexity: O(n) in all pages.
+    mutating func unshare(_ node: UInt32) {
+        nodes[node].isClosed = true
+        for page in 0..<UInt32(table.owner.count) << 6 {
+            let link = table.link(page)
+            if link.state == .stable, link.payload == node { batch.lonely.append(page) }
+        }
     }
 
     /// Lets areas go that have nothing to unmerge.

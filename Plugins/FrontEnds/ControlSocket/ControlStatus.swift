@@ -1,5 +1,5 @@
 public import FrontEnd
-import Merger
+public import Merger
 
 /// Everything that a merger says about itself at one moment.
 ///
@@ -38,7 +38,9 @@ public struct ControlStatus: Sendable, Hashable {
     public var pageSize = 0
     /// What the merger is made of.
     public var description = MergerDescription()
-    /// All attributes, in the order in which they are shown.
+    /// Whose behaviour the merger has, and whose names people mean.
+    public var dialect: MergerDialect { MergerDialect(rawValue: description.dialect) ?? .linux }
+    /// All attributes by today's names, in the order in which they are shown.
     public var attributes: [Entry] = []
     /// Counters that no attribute shows.
     public var counters: [Entry] = []
@@ -56,21 +58,11 @@ public struct ControlStatus: Sendable, Hashable {
         description = try control.description()
         let counters = try control.counters()
         // All counters of one moment.
-        let known = Self.attributes(of: counters, pageSize: pageSize)
-        attributes = try control.attributes().map { Entry(name: $0, value: try known[$0] ?? control.value(of: $0)) }
+        attributes = try control.attributes().map { name in
+            Entry(name: name, value: try counters.value(of: name, pageSize: pageSize) ?? control.value(of: name))
+        }
         self.counters = Self.entries(of: counters)
         clients = try control.clients().sorted { $0.pid < $1.pid }
-    }
-
-    /// The counters that attributes show.
-    private static func attributes(of counters: Counters, pageSize: Int) -> [String: String] {
-        [
-            "pages_shared": String(counters.pagesShared), "pages_sharing": String(counters.pagesSharing),
-            "pages_unshared": String(counters.pagesUnshared), "pages_volatile": String(counters.pagesVolatile),
-            "pages_scanned": String(counters.pagesScanned), "pages_skipped": String(counters.pagesSkipped),
-            "full_scans": String(counters.fullScans), "ksm_zero_pages": String(counters.zeroPages),
-            "general_profit": String(counters.generalProfit(pageSize: pageSize)),
-        ]
     }
 
     private static func entries(of counters: Counters) -> [Entry] {

@@ -56,10 +56,10 @@ public struct ScanTimePolicy: ScanPolicy {
 
     /// Sets an attribute, or leaves everything as it was and throws.
     ///
-    /// - Throws: ``ScanPolicy/AttributeError/busy(name:reason:)`` for `pages_to_scan` (EINVAL in the kernel).
+    /// - Throws: ``ScanPolicy/AttributeError/steered(name:reason:)`` for `pages_to_scan`.
     public mutating func set(_ attribute: String, to value: String) throws(AttributeError) {
         if attribute == "pages_to_scan" {
-            throw .busy(name: attribute, reason: "the scan-time advisor sets it")
+            throw .steered(name: attribute, reason: "the scan-time advisor sets it")
         }
         if ScanTimeAdvisor.attributes.contains(attribute) {
             try advisor.set(attribute, to: value)

@@ -1,5 +1,6 @@
 import ControlSocket
 import Glibc
+import Merger
 
 /// Asks a daemon by its control socket; errors say what to do.
 struct DaemonClient {
@@ -10,8 +11,15 @@ struct DaemonClient {
         try asking { client throws(ControlError) in try client.status() }
     }
 
-    func value(of attribute: String) throws(CommandFailure) -> String {
-        try asking { client throws(ControlError) in try client.value(of: attribute) }
+    /// - Parameter dialect: Which `pages_shared` is meant; the daemon's own dialect unless told otherwise.
+    func value(of attribute: String, in dialect: MergerDialect? = nil) throws(CommandFailure) -> String {
+        let names = Set(MergerDialect.allCases.map { $0.todaysName(of: attribute) })
+        return try asking { client throws(ControlError) in
+            // Only where it matters is the daemon asked.
+            var meant = dialect ?? .linux
+            if names.count > 1, dialect == nil { meant = try client.status().dialect }
+            return try client.value(of: meant.todaysName(of: attribute))
+        }
     }
 
     func set(_ attribute: String, to value: String) throws(CommandFailure) {

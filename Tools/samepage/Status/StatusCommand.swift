@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlSocket
+import Merger
 
 /// `samepage status`.
 struct StatusCommand: ParsableCommand {
@@ -16,7 +17,8 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         let path = try daemon.socketPath()
         let status = try DaemonClient(socketPath: path).status()
-        print(try json ? JSONOutput.text(of: StatusReport(status)) : StatusReport(status).text(path), terminator: "")
+        let report = StatusReport(status, dialect: daemon.dialect?.dialect)
+        print(try json ? JSONOutput.text(of: report) : report.text(path), terminator: "")
     }
 }
 
@@ -31,7 +33,8 @@ struct GetCommand: ParsableCommand {
     var name: String
 
     func run() throws {
-        print(StandardError.printable(try DaemonClient(socketPath: try daemon.socketPath()).value(of: name)))
+        let client = DaemonClient(socketPath: try daemon.socketPath())
+        print(StandardError.printable(try client.value(of: name, in: daemon.dialect?.dialect)))
     }
 }
 
@@ -50,27 +53,33 @@ struct SetCommand: ParsableCommand {
     @Argument(help: "Its new value.")
     var value: String
 
-    func run() throws { try DaemonClient(socketPath: try daemon.socketPath()).set(name, to: value) }
+    func run() throws {
+        let client = DaemonClient(socketPath: try daemon.socketPath())
+        try client.set(name, to: value)
+    }
 }
 
 /// Which daemon is asked, and how.
 struct DaemonOptions: ParsableArguments {
     @OptionGroup var socket: SocketOption
 
-    @Option(help: ArgumentHelp("Whose names attributes have: linux; 2009 is not available yet.", valueName: "name"))
-    var dialect = "linux"
-
-    func validate() throws {
-        guard ["linux", "2009"].contains(dialect) else {
-            throw ValidationError("dialect '\(dialect)' is not known: choose linux")
-        }
-    }
+    @Option(
+        help: ArgumentHelp(
+            "Whose names attributes have: linux or 2009. Without it, that of the daemon.", valueName: "name"))
+    var dialect: DialectArgument?
 
     /// The path of the daemon's socket.
-    func socketPath() throws(CommandFailure) -> String {
-        guard dialect == "linux" else {
-            throw CommandFailure("dialect '\(dialect)' is not available yet: use --dialect linux")
-        }
-        return try socket.path(.toConnect)
+    func socketPath() throws(CommandFailure) -> String { try socket.path(.toConnect) }
+}
+
+/// A dialect on the command line.
+struct DialectArgument: ExpressibleByArgument {
+    let dialect: MergerDialect
+
+    init?(argument: String) {
+        guard let dialect = MergerDialect(rawValue: argument) else { return nil }
+        self.dialect = dialect
     }
+
+    static var allValueStrings: [String] { MergerDialect.allCases.map(\.rawValue) }
 }

@@ -89,7 +89,7 @@ extension StatusReport {
     private var settingTable: String {
         var table = TextTable()
         table.add("Attribute", "value")
-        for entry in status.attributes { table.add(entry.name, StandardError.printable(entry.value)) }
+        for entry in attributes { table.add(entry.name, StandardError.printable(entry.value)) }
         return table.text
     }
 }

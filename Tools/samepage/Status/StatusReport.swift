@@ -1,15 +1,30 @@
 package import ControlSocket
 import FrontEnd
+package import Merger
 
 /// What `samepage status` shows.
 package struct StatusReport: Hashable, Sendable {
     /// What the daemon said.
     package let status: ControlStatus
+    /// Whose names attributes have.
+    package let dialect: MergerDialect
 
-    /// Reports what a daemon said.
-    package init(_ status: ControlStatus) { self.status = status }
+    /// Reports what a daemon said, by the names of its own dialect unless told otherwise.
+    package init(_ status: ControlStatus, dialect: MergerDialect? = nil) {
+        self.status = status
+        self.dialect = dialect ?? status.dialect
+    }
 
-    /// An attribute or counter as a number; `nil` if it is none, or not there.
+    /// All attributes by the names of the dialect.
+    var attributes: [ControlStatus.Entry] {
+        guard dialect == .first else { return status.attributes }
+        return MergerDialect.firstAttributes.compactMap { name in
+            let todays = dialect.todaysName(of: name)
+            return status.attributes.first { $0.name == todays }.map { .init(name: name, value: $0.value) }
+        }
+    }
+
+    /// An attribute by today's name, or a counter, as a number; `nil` if it is none, or not there.
     func number(_ name: String) -> Int? {
         (status.attributes + status.counters).first { $0.name == name }.flatMap { Int($0.value) }
     }
@@ -27,7 +42,7 @@ extension StatusReport: Encodable {
     /// Encodes every attribute and counter by its name, and the rest.
     package func encode(to encoder: any Encoder) throws {
         var fields = encoder.container(keyedBy: Key.self)
-        for entry in status.counters + status.attributes { try encode(entry, to: &fields) }
+        for entry in status.counters + attributes { try encode(entry, to: &fields) }
         let description = status.description
         try fields.encode(Strategies(description), forKey: Key("strategies"))
         try fields.encode(status.clients.map { Client(report: $0) }, forKey: Key("clients"))

@@ -71,7 +71,7 @@ final class Engine {
     func value(of attribute: String) throws(InProcessError) -> String {
         if attribute == Engine.budgetAttribute { return String(memory.settings.vmaBudgetPercent) }
         do throws(AttributeError) {
-            return try merger.value(of: attribute)
+            return try merger.value(of: attribute, in: .linux)
         } catch {
             throw InProcessError(.badAttribute, error.description)
         }

@@ -124,11 +124,11 @@ extension InProcessMerger {
         try perform { engine throws(InProcessError) in engine.memory.currentStatistics() }
     }
 
-    /// The names of all attributes.
+    /// The names of all attributes, those of today whatever the dialect is.
     ///
     /// - Throws: ``InProcessError`` of code `stopped` or `forked`.
     public func attributes() throws(InProcessError) -> [String] {
-        try perform { engine throws(InProcessError) in engine.merger.attributes + [Engine.budgetAttribute] }
+        try perform { engine throws(InProcessError) in engine.merger.attributes(in: .linux) + [Engine.budgetAttribute] }
     }
 
     /// The value of an attribute, named as in /sys/kernel/mm/ksm.

@@ -25,20 +25,4 @@ extension Counters {
         pagesMerged &+= other.pagesMerged
         for (outcome, count) in other.notMerged { notMerged[outcome, default: 0] &+= count }
     }
-
-    /// The value of an attribute that is a counter, by its name in /sys/kernel/mm/ksm; `nil` for others.
-    func value(of attribute: String, pageSize: Int) -> String? {
-        switch attribute {
-        case "pages_shared": String(pagesShared)
-        case "pages_sharing": String(pagesSharing)
-        case "pages_unshared": String(pagesUnshared)
-        case "pages_volatile": String(pagesVolatile)
-        case "pages_scanned": String(pagesScanned)
-        case "pages_skipped": String(pagesSkipped)
-        case "full_scans": String(fullScans)
-        case "ksm_zero_pages": String(zeroPages)
-        case "general_profit": String(generalProfit(pageSize: pageSize))
-        default: nil
-        }
-    }
 }

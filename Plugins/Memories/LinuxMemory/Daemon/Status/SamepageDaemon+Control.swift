@@ -11,12 +11,12 @@ extension SamepageDaemon {
     /// The counters of all domains together.
     public func counters() throws -> Counters { counters(of: .everyone) }
 
-    /// The merger's attributes, and `vma_budget_percent`.
+    /// The merger's attributes by today's names, whatever its dialect, and `vma_budget_percent`.
     public func attributes() throws -> [String] {
-        state.withLock { $0.template.attributes } + [Self.budgetAttribute]
+        state.withLock { $0.template.attributes(in: .linux) } + [Self.budgetAttribute]
     }
 
-    /// The value of an attribute. One that a policy changes by itself is the oldest domain's.
+    /// The value of an attribute; `pages_shared` is today's. One that a policy changes by itself is the oldest domain's.
     ///
     /// - Throws: ``DaemonError``.
     public func value(of attribute: String) throws -> String { try value(of: attribute, for: .everyone) }
@@ -78,15 +78,16 @@ extension SamepageDaemon {
 
     func value(of attribute: String, for viewer: Viewer) throws(DaemonError) -> String {
         if attribute == Self.budgetAttribute { return state.withLock { String($0.settings.vmaBudgetPercent) } }
+        let attribute = MergerDialect.linux.todaysName(of: attribute)
         let (value, isOfPolicy) = try state.withLock { state throws(DaemonError) in
             do throws(AttributeError) {
-                return (try state.template.value(of: attribute), state.policyAttributes.contains(attribute))
+                return (try state.template.value(of: attribute, in: .linux), state.policyAttributes.contains(attribute))
             } catch {
                 throw DaemonError(error.description)
             }
         }
         if isOfPolicy {
-            return ask(viewer) { try? $0.merger.value(of: attribute) }.answers.first.flatMap { $0 } ?? value
+            return ask(viewer) { try? $0.merger.value(of: attribute, in: .linux) }.answers.first.flatMap { $0 } ?? value
         }
         return counters(of: viewer).value(of: attribute, pageSize: pageSize) ?? value
     }
