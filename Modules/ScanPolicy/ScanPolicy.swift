@@ -3,7 +3,8 @@
 public struct ScanBatch: Sendable, Hashable {
     /// Pages handed to the merger in this wake-up (`pages_to_scan`); 0 scans nothing.
     public var pages: UInt32
-    /// Milliseconds to sleep after it (`sleep_millisecs`); 0 only yields.
+    /// Milliseconds to sleep after it (`sleep_millisecs`); 0 only yields, and with no pages to scan waits until an attribute
+    /// or an area changes.
     public var sleepMilliseconds: UInt32
 
     /// Makes a batch of `pages` pages, followed by a sleep.

@@ -113,7 +113,7 @@ struct ConfigurationTests {
             "frontEnds: [control, control]",
             "c.yaml: 'control,control' is no value for frontEnds: it takes a list, perhaps empty, of control, terminal"
         ),
-        ("dialect: 2009", "c.yaml: '2009' is no value for dialect: it takes linux (2009 is not available yet)"),
+        ("dialect: 2010", "c.yaml: '2010' is no value for dialect: it takes linux or 2009"),
         ("useZeroPages: maybe", "c.yaml: 'maybe' is no value for useZeroPages: it takes true or false"),
         (
             "pagesToScan: 4294967296",

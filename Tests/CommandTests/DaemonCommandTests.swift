@@ -66,9 +66,35 @@ struct DaemonCommandTests {
         }
         #expect(try await get("nosuch").isOneLineOfError)
         for arguments in [["get", "run"], ["set", "run", "1"], ["status"]] {
-            let result = try await samepage(arguments: arguments + ["--dialect", "2009", "--socket", socket])
-            #expect(result.status == 1 && result.isOneLineOfError && result.output == "")
+            let result = try await samepage(arguments: arguments + ["--dialect", "2010", "--socket", socket])
+            #expect(result.status == 64 && result.errors.contains("2010") && result.output == "")
         }
+        daemon.signal(SIGTERM)
+        _ = try await daemon.result()
+    }
+
+    /// What a daemon says in the words of 2009, and one of today when it is asked for them.
+    @Test(arguments: [false, true])
+    func theDialectOf2009(isFirst: Bool) async throws {
+        let daemon = try await daemon("--dialect", isFirst ? "2009" : "linux")
+        let other = isFirst ? "linux" : "2009"
+        let names = { (text: String) in
+            // The table of attributes is the last one.
+            let words = text.split(separator: "\n").map { String($0.split(separator: " ").first ?? "") }
+            return Array(words.reversed().prefix { $0 != "Attribute" }.reversed()) as [String]
+        }
+        let own = try await samepage("status", "--socket", socket)
+        let asked = try await samepage("status", "--socket", socket, "--dialect", other)
+        let first = [
+            "run", "pages_to_scan", "sleep_millisecs", "max_kernel_pages", "kernel_pages_allocated", "pages_shared",
+        ]
+        #expect(names((isFirst ? own : asked).output) == first)
+        #expect(names((isFirst ? asked : own).output).contains("pages_volatile"))
+        #expect(try await get("kernel_pages_allocated").output == "0\n")
+        #expect(try await get("pages_to_scan").output == (isFirst ? "0\n" : "32768\n"))
+        #expect(own.output.contains("stopped: pages_to_scan is 0") == isFirst)
+        let refused = try await samepage("set", "kernel_pages_allocated", "1", "--socket", socket)
+        #expect(refused.status == 1 && refused.isOneLineOfError)
         daemon.signal(SIGTERM)
         _ = try await daemon.result()
     }
@@ -165,7 +191,7 @@ struct DaemonCommandTests {
     }
 
     @Test(arguments: [
-        ["--row-length"], ["--row-length", "0"], ["--nosuch", "1"], ["stray"], ["--dialect", "2009"],
+        ["--row-length"], ["--row-length", "0"], ["--nosuch", "1"], ["stray"], ["--dialect", "2010"],
         ["--log-level", "loud"], ["--salt", "a", "--salt", "b"], ["--socket", ""], ["--front-ends", "nosuch"],
         ["--socket", "/\(String(repeating: "x", count: 100))"],
     ])

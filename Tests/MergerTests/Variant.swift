@@ -23,6 +23,7 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
     enum Checksum: String, Sendable, CaseIterable { case jhash2, xxh3, weak }
     enum Tree: String, Sendable, CaseIterable { case redBlack, redBlackContent, hashTable }
 
+    var dialect = MergerDialect.linux
     var checksum = Checksum.xxh3
     var stable = Tree.redBlack
     var unstable = Tree.redBlack
@@ -38,7 +39,7 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
     var minimumSharers: UInt8 = 1
 
     var description: String {
-        "\(checksum) \(stable)/\(unstable) tracks:\(tracksChanges) page:\(pageSize) zeros:\(usesZeroPages) "
+        "\(dialect.rawValue) \(checksum) \(stable)/\(unstable) tracks:\(tracksChanges) page:\(pageSize) zeros:\(usesZeroPages) "
             + "row:\(rowLength) batch:\(batchPages) scan:\(pagesToScan) smart:\(smartScan) age:\(minimumAge) "
             + "sharers:\(minimumSharers)"
     }
@@ -61,6 +62,7 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
 
     func makeMerger() -> Merger {
         var configuration = MergerConfiguration()
+        configuration.dialect = dialect
         configuration.usesZeroPages = usesZeroPages
         configuration.rowLength = rowLength
         configuration.batchPages = batchPages

@@ -21,7 +21,14 @@ extension Merger {
             window.isAwake = false
             return .wait
         }
-        if !window.isAwake { wake() }
+        if !window.isAwake {
+            wake()
+            // To scan nothing again and again without a pause would change nothing and use a CPU.
+            if window.budget == 0, window.sleepMilliseconds == 0 {
+                window.isAwake = false
+                return .wait
+            }
+        }
         while window.budget > 0 {
             if !window.isOpen {
                 if spaces.atStart { passStart.time = time }
