@@ -46,13 +46,20 @@ public struct StrategyRegistry: Sendable {
     public init() {}
 
     /// Whether the agent in each program carries a checksum; for another, changed pages are copied to the daemon.
-    public static func runsInAgent(checksum name: String) -> Bool { DaemonMemory.agentChecksums[name] != nil }
+    ///
+    /// A checksum with another seed than the agent's is another one, whatever its name.
+    public static func runsInAgent(_ checksum: any PageChecksum) -> Bool {
+        DaemonMemory.runsInAgent(checksum)
+    }
 
     /// Samepage's own strategies.
     public static var standard: StrategyRegistry {
         var registry = StrategyRegistry()
         registry.checksums = [
             "xxh3-128": { XXH3Checksum() },
+            "xxh3-64": { XXH3Checksum64() },
+            "xxh64": { XXH64Checksum() },
+            "xxh32": { XXH32Checksum() },
             "jhash2": { JHash2() },
         ]
         registry.trees = [

@@ -14,7 +14,11 @@ import XXHashChecksum
 
 @Suite("Every strategy keeps its contract")
 struct ConformanceTests {
-    static let checksums: [any PageChecksum] = [XXH3Checksum(), JHash2(), JHash2(initialValue: 0)]
+    static let checksums: [any PageChecksum] = [
+        XXH3Checksum(), JHash2(), XXH3Checksum64(), XXH64Checksum(), XXH32Checksum(),
+        XXH3Checksum(seed: .max), JHash2(initialValue: 0), XXH3Checksum64(seed: 1), XXH64Checksum(seed: 2),
+        XXH32Checksum(seed: .max),
+    ]
 
     @Test("checksums", arguments: checksums.indices, [16, 4096])
     func checksum(index: Int, pageSize: Int) {
@@ -50,11 +54,26 @@ struct ConformanceTests {
 
     @Test("names and widths by which configuration knows them")
     func names() {
-        #expect(ConformanceTests.checksums.map(\.name) == ["xxh3-128", "jhash2", "jhash2"])
-        #expect(ConformanceTests.checksums.map(\.bits) == [128, 32, 32])
+        let names = ["xxh3-128", "jhash2", "xxh3-64", "xxh64", "xxh32"]
+        #expect(ConformanceTests.checksums.map(\.name) == names + names)
+        #expect(ConformanceTests.checksums.map(\.bits) == [128, 32, 64, 64, 32, 128, 32, 64, 64, 32])
+        let makers = StrategyRegistry.standard.checksums
+        #expect(makers.keys.sorted() == names.sorted())
+        for (name, make) in makers { #expect(make().name == name) }
         let trees = ConformanceTests.trees.prefix(3).map { $0() }
         #expect(trees.map(\.name) == ["red-black", "red-black-content", "hash-table"])
         #expect(trees.map(\.isKeyed) == [true, false, true])
         #expect(FixedPolicy().name == "fixed")
+    }
+
+    @Test("the agent takes only checksums that it carries, with the seed that it knows")
+    func agent() {
+        for checksum in [XXH3Checksum(), JHash2()] as [any PageChecksum] {
+            #expect(StrategyRegistry.runsInAgent(checksum))
+        }
+        let others: [any PageChecksum] = [
+            XXH3Checksum(seed: 1), JHash2(initialValue: 0), XXH3Checksum64(), XXH64Checksum(), XXH32Checksum(),
+        ]
+        for checksum in others { #expect(!StrategyRegistry.runsInAgent(checksum), "\(checksum)") }
     }
 }

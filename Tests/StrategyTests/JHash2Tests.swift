@@ -1,3 +1,4 @@
+import Conformance
 import JHash2Checksum
 import PageChecksum
 import Testing
@@ -42,6 +43,32 @@ struct JHash2Tests {
         let bytes = sanityBytes(4096)
         let fold = (0...1024).reduce(0 as UInt64) { $0 &* 31 &+ UInt64(jhash2(bytes, words: $1, 17)) }
         #expect(fold == 0x4bd2_3955_414b_ad94)
+    }
+
+    @Test("the hashes of another implementation, over many lengths, initial values and contents")
+    func otherImplementation() {
+        var random = SplitMix64(seed: 11)
+        let contents = [
+            sanityBytes(16384), random.bytes(count: 16384), [UInt8](repeating: 0, count: 16384),
+            [UInt8](repeating: 0xff, count: 16384),
+        ]
+        let values: [UInt32] = [17, 0, 1, 0xdead_beef, .max, 1 << 31]
+        for length in Array(0...300) + [1023, 1024, 1025, 4096] {
+            let bytes = contents[length % contents.count]
+            let words = (0..<length).map { word in
+                (0..<4).reduce(0) { $0 | UInt32(bytes[word * 4 + $1]) << UInt32(8 * $1) }
+            }
+            for value in [17, values[length % values.count]] {
+                let expected = ReferenceLookup3.hash(words, initialValue: value)
+                #expect(jhash2(bytes, words: length, value) == expected, "\(length) words, initial value \(value)")
+            }
+        }
+        // The other implementation itself gives what lookup3.c prints.
+        #expect(ReferenceLookup3.hash([], initialValue: 0xdead_beef) == 0xbd5b_7dde)
+        let text = Array("Four score and seven years ago".utf8) + [0, 0]
+        let words = (0..<8).map { word in (0..<4).reduce(0) { $0 | UInt32(text[word * 4 + $1]) << UInt32(8 * $1) } }
+        #expect(ReferenceLookup3.hash(words, initialValue: 0 &- 2) == 0x1777_0551)
+        #expect(ReferenceLookup3.hash(words, initialValue: 1 &- 2) == 0xcd62_8161)
     }
 
     @Test("a page's digest has 32 bits and starts from 17 unless told otherwise")

@@ -48,9 +48,9 @@ package struct StrategyList: Hashable, Sendable, Encodable {
             }
         }
         checksums = entries(registry.checksums, default: [defaults.checksum]) { make, entry in
-            let name = make().name
-            entry.bits = make().bits
-            entry.runs = StrategyRegistry.runsInAgent(checksum: name) ? "agent" : "daemon"
+            let checksum = make()
+            entry.bits = checksum.bits
+            entry.runs = StrategyRegistry.runsInAgent(checksum) ? "agent" : "daemon"
         }
         trees = entries(registry.trees, default: [defaults.stableTree])
         policies = entries(registry.policies, default: [defaults.policy]) { $1.attributes = $0().attributes }

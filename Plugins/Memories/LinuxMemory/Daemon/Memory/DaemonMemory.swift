@@ -49,15 +49,33 @@ package final class DaemonMemory {
         self.pageSize = pageSize
         self.checksum = checksum
         self.trustsDigests = trustsDigests
-        wireChecksum = Self.agentChecksums[checksum.name] ?? .daemon
+        wireChecksum = Self.agentChecksum(for: checksum)
         store = SegmentStore(pageSize: pageSize, budget: budget)
         scratch = DaemonScratch(pageSize: pageSize)
         cache = PageCache(pageSize: pageSize)
     }
 
-    /// The checksums that the agent in each program carries, by name; for any other, changed pages are copied to the
-    /// daemon.
-    package static let agentChecksums: [String: WireChecksum] = ["xxh3-128": .xxh3, "jhash2": .jhash2]
+    /// The checksum of the agent in each program that gives the same digests; if there is none, changed pages are copied
+    /// to the daemon.
+    ///
+    /// The name alone does not say it: a checksum may have another seed than the agent's. Digests of agent and daemon
+    /// that differ would keep every page from merging.
+    package static func agentChecksum(for checksum: any PageChecksum) -> WireChecksum {
+        let known: (checksum: WireChecksum, zeros: PageDigest)
+        switch checksum.name {
+        case "xxh3-128":
+            known = (.xxh3, PageDigest(high: 0x3ee8_dc4f_9e7e_e495, low: 0x93d7_6fe1_48c6_89ba))
+        case "jhash2": known = (.jhash2, PageDigest(0x6157_4272))
+        default: return .daemon
+        }
+        let zeros = [UInt8](repeating: 0, count: 4096)
+        // SAFETY: bytes of bytes; every one is initialized, and the span does not outlive the array.
+        let digest = unsafe checksum.digest(of: zeros.span.bytes)
+        return digest == known.zeros ? known.checksum : .daemon
+    }
+
+    /// Whether agents carry a checksum.
+    package static func runsInAgent(_ checksum: any PageChecksum) -> Bool { agentChecksum(for: checksum) != .daemon }
 
     /// What merging did and cost so far, with everything that is counted on demand.
     package var statistics: DaemonMemoryStatistics {
