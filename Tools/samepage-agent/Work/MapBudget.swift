@@ -51,9 +51,10 @@ struct MapBudget {
         let free = limit - inUse - 2
         guard free > 0 else { return nil }
         switch free * 16 / max(1, limit) {
-        case 8...: return 1
-        case 4...7: return 2
-        case 2...3: return 4
+        // Up to 10/16: with 90 percent of Linux's 65,530 entries, 128 MiB of single pages merge to the last one.
+        case 6...: return 1
+        case 3...5: return 2
+        case 2: return 4
         case 1: return 8
         default: return 16
         }
