@@ -25,7 +25,7 @@ final class DaemonKeeper {
         program = try Program(command, log: log)
         epoch.begin()
         try waitForAnswer()
-        idle = descriptors
+        idle = try descriptorsAtRest()
     }
 
     /// Ends it at any moment.
@@ -80,6 +80,23 @@ final class DaemonKeeper {
             found[String(kind), default: 0] += 1
         }
         return found
+    }
+
+    /// The descriptors that it has when it has begun and does nothing. It answers before it serves programs and hears
+    /// signals, so an answer is not enough: all its threads must sleep, from before its descriptors are looked at until
+    /// after.
+    private func descriptorsAtRest() throws -> [String: Int] {
+        let end = Raw.now + 20_000_000_000
+        var before = program.sleepers
+        while Raw.now < end {
+            if program.hasEnded { throw TortureError(message: "the daemon has ended: see \(log)") }
+            let found = descriptors
+            Raw.sleep(microseconds: 20_000)
+            let after = program.sleepers
+            if let before, before == after { return found }
+            before = after
+        }
+        throw TortureError(message: "the daemon does not come to rest within 20 s although it has no programs")
     }
 
     /// What it still holds although all programs have ended; empty if nothing.

@@ -68,6 +68,21 @@ struct Program {
     }
 }
 
+extension Program {
+    /// Its threads, each with how often it has given up a processor; `nil` unless all of them sleep. Where two looks see
+    /// the same, none has run between them.
+    var sleepers: [String: [Substring]]? {
+        let folder = "/proc/\(process)/task"
+        var threads: [String: [Substring]] = [:]
+        for thread in FileTree.names(in: folder) {
+            let lines = FileTree.text("\(folder)/\(thread)/status").split(separator: "\n")
+            guard lines.contains(where: { $0.hasPrefix("State:\tS") }) else { return nil }
+            threads[thread] = lines.filter { $0.contains("ctxt_switches:") }
+        }
+        return threads.isEmpty ? nil : threads
+    }
+}
+
 extension Torture {
     /// Runs a command to its end.
     static func run(_ command: [String], log: String) throws {
