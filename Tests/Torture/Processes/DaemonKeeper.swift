@@ -102,6 +102,8 @@ final class DaemonKeeper {
     /// What it still holds although all programs have ended; empty if nothing.
     func leftovers() throws -> [String] {
         var list: [String] = []
+        // Before it is asked: the connection of a question is one more for a moment.
+        let descriptors = descriptors
         let status = try status()
         if !status.clients.isEmpty { list.append("\(status.clients.count) clients") }
         if status.description.storedBytes > 0 { list.append("\(status.description.storedBytes) bytes of frames") }
