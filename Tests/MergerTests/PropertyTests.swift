@@ -1,4 +1,5 @@
 import Conformance
+import Merger
 import Testing
 
 /// Random sequences against a plain model, over every strategy. A failing one is shrunk, and told with its seed.
@@ -18,7 +19,8 @@ struct PropertyTests {
             var random = SplitMix64(seed: seed)
             var variant = variant
             variant.pageSize = [16, 64, 256].randomElement(using: &random)!
-            variant.usesZeroPages = Bool.random(using: &random)
+            variant.dialect = MergerDialect.allCases.randomElement(using: &random)!
+            variant.usesZeroPages = variant.dialect == .linux && Bool.random(using: &random)
             variant.rowLength = [1, 1, 4, 64].randomElement(using: &random)!
             variant.batchPages = [1, 3, 16, 512].randomElement(using: &random)!
             variant.pagesToScan = [4, 30, 1 << 20].randomElement(using: &random)!
