@@ -6,6 +6,8 @@ struct FrameStore {
     struct Record {
         /// Its content; never changes while the frame lives.
         let bytes: PageBytes
+        /// The node of the page that it was filled from.
+        let node: UInt8
         /// How many pages map it now.
         var mappers = 0
         /// Whether the merger has given it back; it lives on until its last mapper goes.
@@ -24,7 +26,7 @@ struct FrameStore {
     }
 
     /// A row of `count` new frames with the same content. O(count)
-    mutating func makeRow(of bytes: PageBytes, count: UInt32) -> FrameRow {
+    mutating func makeRow(of bytes: PageBytes, node: UInt8, count: UInt32) -> FrameRow {
         let first: Frame
         if count == 1, let free = freeNumbers.popLast() {
             first = free
@@ -33,7 +35,7 @@ struct FrameStore {
             nextNumber += count
         }
         for number in first.rawValue..<first.rawValue + count {
-            records[Frame(rawValue: number)] = Record(bytes: bytes)
+            records[Frame(rawValue: number)] = Record(bytes: bytes, node: node)
         }
         return FrameRow(first: first, count: count)
     }

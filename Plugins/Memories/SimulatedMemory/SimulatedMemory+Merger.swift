@@ -1,5 +1,6 @@
 internal import PageChecksum
 public import PageMemory
+internal import PageTree
 
 extension SimulatedMemory: PageMerger {
     /// Carries out a plan, with every check that the contract asks for, and some on the plan itself.
@@ -27,20 +28,22 @@ extension SimulatedMemory: PageMerger {
     /// on until they are done.
     public func release(_ rows: [FrameRow]) {
         reach(.beforeReleasing)
-        for row in rows {
-            for number in row.first.rawValue..<row.first.rawValue + row.count {
-                release(Frame(rawValue: number))
-            }
+        let released = rows.flatMap { row in
+            (row.first.rawValue..<row.first.rawValue + row.count).map(Frame.init(rawValue:))
         }
+        let mapped = released.filter { (frames.records[$0]?.mappers ?? 0) > 0 }
+        // One look at all pages for all frames: there may be many of both.
+        let mappers = mapped.isEmpty ? [:] : registeredMappers(of: Set(mapped))
+        for frame in released { release(frame, mapper: mappers[frame]) }
     }
 
-    private func release(_ frame: Frame) {
+    private func release(_ frame: Frame, mapper: PageAddress?) {
         tally.framesReleased += 1
         guard let record = frames.records[frame], !record.isReleased else {
             violations.append("frame \(frame.rawValue) is released, and does not live")
             return
         }
-        if record.mappers > 0, let page = registeredMapper(of: frame) {
+        if let page = mapper {
             violations.append(
                 "frame \(frame.rawValue) is released while page \(page.index) of area \(page.area.rawValue) maps it")
         }
@@ -59,6 +62,7 @@ extension SimulatedMemory: PageMerger {
         reach(.beforeFilling(group: number))
         defer { reach(.afterFilling(group: number)) }
         let bytes: PageBytes
+        var node: UInt8 = 0
         switch group.source {
         case .zeros:
             return .zeros
@@ -67,16 +71,19 @@ extension SimulatedMemory: PageMerger {
         case .copy(let frame):
             guard let record = frames.records[frame] else { return .none(.changed) }
             bytes = record.bytes
+            node = record.node
         case .page(let page):
             if let refusal = refuses(.fill, page) { return .none(refusal) }
             guard let place = locate(page), let content = self.bytes(of: holding(at: place)) else {
                 return .none(.changed)
             }
             bytes = content
+            node = self.node(of: page)
         }
         tally.bytesRead += pageSize
-        guard bytes.digest(with: checksum) == group.digest else { return .none(.changed) }
-        return .row(frames.makeRow(of: bytes, count: group.rowLength))
+        guard digest(of: bytes, with: checksum) == group.digest else { return .none(.changed) }
+        guard allocate(Int(group.rowLength)) else { return .none(.outOfMemory) }
+        return .row(frames.makeRow(of: bytes, node: node, count: group.rowLength))
     }
 
     private func merge(_ page: PageAddress, with supply: Supply) -> SiteOutcome {
@@ -86,6 +93,7 @@ extension SimulatedMemory: PageMerger {
             return .gone
         }
         if let refusal = refuses(.merge, page) { return refusal }
+        if pins[place] != nil { return .busy }
         tally.bytesRead += pageSize
         let target: PageHolding
         switch supply {
@@ -96,7 +104,8 @@ extension SimulatedMemory: PageMerger {
             target = .zeros
         case .row(let row):
             let frame = row.frame(forPageAt: page.index)
-            guard bytes == frames.records[frame]?.bytes else { return .changed }
+            guard let record = frames.records[frame], bytes.order(relativeTo: record.bytes, size: pageSize) == .same
+            else { return .changed }
             target = .shared(frame)
         }
         set(place, to: target, changed: false)
@@ -112,11 +121,12 @@ extension SimulatedMemory: PageMerger {
         let holding = holding(at: place)
         switch holding {
         case .absent, .zeros: return .gone
-        case .own: return .merged
+        case .own, .forked: return .merged
         case .shared: break
         }
         if let refusal = refuses(.unmerge, page) { return refusal }
         guard let bytes = bytes(of: holding) else { return .gone }
+        guard allocate() else { return .outOfMemory }
         set(place, to: .own(bytes), changed: true)
         return .merged
     }

@@ -4,7 +4,8 @@ extension SimulatedMemory: PageObserver {
     /// Reports what changed; on a memory that does not track changes, all that exists and much that does not.
     ///
     /// A merged page is reported as changed only when a write has broken its sharing, or when it was merged before its area
-    /// was registered. Pages that a merge gave back because they held zeros are absent.
+    /// was registered. Pages that map a frame since a fork are inherited. Pages that a merge gave back because they held
+    /// zeros are absent; what is not mergeable any more is discarded.
     public func observe(
         _ id: AreaID, pages: Range<UInt32>, into runs: inout [ObservedRun]
     ) throws(PageMemoryError) {
@@ -15,13 +16,18 @@ extension SimulatedMemory: PageObserver {
         let wanted = pages.clamped(to: 0..<area.pageCount)
         let range = area.firstPage + UInt64(wanted.lowerBound)..<area.firstPage + UInt64(wanted.upperBound)
         var found: [ObservedRun] = []
-        spaces[area.space]?.edit(range) { chunk, number, offsets in
+        let mappings = spaces[area.space]?.mappings ?? Mappings()
+        spaces[area.space]?.table.edit(range) { chunk, number, offsets in
+            let mergeable = mappings.mergeablePages(ofChunk: number)
             for offset in offsets {
-                guard let state = chunk.observe(Int(offset), tracksChanges: tracksChanges) else { continue }
+                let isMergeable = mergeable & 1 << offset != 0
+                guard let state = chunk.observe(Int(offset), isMergeable: isMergeable, tracksChanges: tracksChanges)
+                else { continue }
                 report(UInt32(number * 64 + offset - area.firstPage), state, in: &found)
             }
         }
         runs = found
+        dropIfEmpty(area, observed: wanted)
         reach(.afterObserving(id))
     }
 
@@ -29,7 +35,7 @@ extension SimulatedMemory: PageObserver {
     public func forgetObservations(of id: AreaID) {
         guard let area = areas[id] else { return }
         let range = area.firstPage..<area.firstPage + UInt64(area.pageCount)
-        spaces[area.space]?.edit(range) { chunk, _, offsets in chunk.forgetObservations(offsets) }
+        spaces[area.space]?.table.edit(range) { chunk, _, offsets in chunk.forgetObservations(offsets) }
     }
 
     private func report(_ index: UInt32, _ state: ObservedRun.State, in runs: inout [ObservedRun]) {

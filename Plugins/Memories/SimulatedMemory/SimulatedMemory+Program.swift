@@ -2,10 +2,8 @@ public import PageMemory
 
 /// The program's side: what the programs do whose memory this is.
 extension SimulatedMemory {
-    /// The registered areas, by number. O(areas)
-    public var registeredAreas: [Area] { areas.values.sorted { $0.id < $1.id } }
-
-    /// Registers an area. Pages that its address space already holds there are kept. O(areas + pages of the space)
+    /// Registers an area of one's own choice: maps what is not mapped of it, and makes its anonymous pages mergeable. Pages
+    /// that its address space already holds there are kept. O(areas + pages of the area)
     ///
     /// - Precondition: The number is not in use, and no registered area of the space overlaps it.
     public func register(_ area: Area) {
@@ -15,91 +13,159 @@ extension SimulatedMemory {
             let others = other.firstPage..<other.firstPage + UInt64(other.pageCount)
             precondition(!pages.overlaps(others), "area \(area.id.rawValue) overlaps area \(other.id.rawValue)")
         }
+        nextArea = max(nextArea, area.id.rawValue + 1)
         areas[area.id] = area
+        var first = pages.lowerBound
+        for part in spaces[area.space]?.mappings.parts(of: pages) ?? [] {
+            mapAnonymous(first..<part.pages.lowerBound, of: area.space)
+            first = part.pages.upperBound
+        }
+        mapAnonymous(first..<pages.upperBound, of: area.space)
+        spaces[area.space]?.mappings.setMergeable(true, in: pages)
         forgetObservations(of: area.id)
-        for (page, holding) in spaces[area.space]?.pages ?? [] where pages.contains(page) {
-            let place = PagePlace(space: area.space, page: page)
-            switch holding {
-            case .shared: inherited.insert(place)
-            case .zeros: set(place, to: .absent, changed: false)
-            case .absent, .own: break
+        for case (let page, .zeros) in spaces[area.space]?.table.pages(in: pages) ?? [] {
+            set(PagePlace(space: area.space, page: page), to: .absent, changed: false)
+        }
+        spaces[area.space]?.table.edit(pages) { chunk, _, offsets in
+            for offset in offsets {
+                chunk.discarded &= ~(1 << offset)
+                if case .shared = chunk.holdings[Int(offset)] { chunk.inherited |= 1 << offset }
             }
         }
     }
 
-    /// Forgets an area and leaves its pages as they are, merged ones merged. O(1)
+    private func mapAnonymous(_ pages: Range<UInt64>, of space: AddressSpaceID) {
+        guard !pages.isEmpty else { return }
+        insert(Mapping(pages: pages, kind: .anonymous, node: 0, backing: nil, origin: pages.lowerBound), into: space)
+    }
+
+    /// Forgets an area and leaves its pages as they are, merged ones merged, but mergeable no more. O(mappings)
     public func unregister(_ id: AreaID) {
-        areas[id] = nil
+        guard let area = areas.removeValue(forKey: id) else { return }
+        emptyUntil[id] = nil
+        spaces[area.space]?.mappings.setMergeable(false, in: area.firstPage..<area.firstPage + UInt64(area.pageCount))
     }
 
     /// Forgets an area and drops its pages, as `munmap` does; nothing happens if there is none. O(pages that exist)
     public func unmap(_ id: AreaID) {
         guard let area = areas.removeValue(forKey: id) else { return }
-        drop(area.firstPage..<area.firstPage + UInt64(area.pageCount), of: area.space)
+        emptyUntil[id] = nil
+        let pages = area.firstPage..<area.firstPage + UInt64(area.pageCount)
+        unmap(area.space, pages)
+        spaces[area.space]?.table.edit(pages) { chunk, _, offsets in chunk.forgetPast(offsets) }
     }
 
-    /// Ends a program: its areas and all its pages are gone. O(areas + pages that exist)
-    public func exit(_ space: AddressSpaceID) {
-        for area in areas.values where area.space == space { areas[area.id] = nil }
-        drop(0..<UInt64.max, of: space)
-        spaces[space] = nil
-    }
-
-    /// Writes to a page of a registered area; an absent page comes to life, a merged one gets memory of its own.
+    /// Writes to a page of an address space; an absent page comes to life, a shared one gets memory of its own.
     ///
     /// - Parameters:
-    ///   - bytes: What to write.
+    ///   - bytes: What to write; none still takes the page.
     ///   - offset: Where in the page, in bytes.
-    ///   - page: The page; traps when its area is not registered, as a program would fault.
+    ///   - page: The number of the page.
+    /// - Throws: ``SimulatedFault/notMapped``, ``SimulatedFault/noMemory``; nothing was written then.
+    public func store(
+        _ bytes: [UInt8], at offset: Int = 0, to page: UInt64, of space: AddressSpaceID
+    ) throws(SimulatedFault) {
+        let place = PagePlace(space: space, page: page)
+        guard let mapping = mapping(at: place) else { throw .notMapped }
+        if let backing = mapping.backing {
+            let number = page &- mapping.origin
+            guard backing.pages[number] != nil || allocate() else { throw .noMemory }
+            backing.pages[number, default: .zeros].replace(at: offset, with: bytes, size: pageSize)
+            return
+        }
+        var content = try ownBytes(at: place)
+        content.replace(at: offset, with: bytes, size: pageSize)
+        set(place, to: .own(content), changed: true)
+    }
+
+    /// Fills whole pages with one byte. O(count of pages)
+    ///
+    /// - Throws: ``SimulatedFault/notMapped``, ``SimulatedFault/noMemory``; the pages before that one are filled then.
+    public func fill(_ space: AddressSpaceID, _ pages: Range<UInt64>, with byte: UInt8) throws(SimulatedFault) {
+        let parts = spaces[space]?.mappings.parts(of: pages) ?? []
+        let content = PageBytes(repeating: byte)
+        var next = pages.lowerBound
+        for part in parts where part.pages.lowerBound == next {
+            for page in part.pages {
+                if let backing = part.backing {
+                    guard backing.pages[page &- part.origin] != nil || allocate() else { throw .noMemory }
+                    backing.pages[page &- part.origin] = content
+                } else {
+                    let place = PagePlace(space: space, page: page)
+                    _ = try ownBytes(at: place)
+                    set(place, to: .own(content), changed: true)
+                }
+            }
+            next = part.pages.upperBound
+        }
+        if next < pages.upperBound { throw .notMapped }
+    }
+
+    /// The bytes of a page that is to be written, after memory for it was found.
+    private func ownBytes(at place: PagePlace) throws(SimulatedFault) -> PageBytes {
+        let holding = holding(at: place)
+        let needsPage =
+            switch holding {
+            case .own: false
+            case .forked(let number): forked[number].mappers > 1
+            case .absent, .zeros, .shared: true
+            }
+        guard !needsPage || allocate() else { throw .noMemory }
+        return bytes(of: holding) ?? .zeros
+    }
+
+    /// The bytes of a page of an address space; zeros where it holds nothing. Reading changes nothing.
+    ///
+    /// - Throws: ``SimulatedFault/notMapped``
+    public func load(_ page: UInt64, of space: AddressSpaceID) throws(SimulatedFault) -> [UInt8] {
+        let place = PagePlace(space: space, page: page)
+        guard let mapping = mapping(at: place) else { throw .notMapped }
+        let bytes =
+            if let backing = mapping.backing { backing.pages[page &- mapping.origin] } else {
+                bytes(of: holding(at: place))
+            }
+        return (bytes ?? .zeros).bytes(size: pageSize)
+    }
+
+    /// Writes to a page of a registered area.
+    ///
+    /// - Precondition: The page is mapped, and there is memory for it; otherwise it traps, as a program would fault.
     public func write(_ bytes: [UInt8], at offset: Int = 0, to page: PageAddress) {
-        write(bytes, at: offset, to: place(of: page))
+        let place = place(of: page)
+        write(bytes, at: offset, to: place.page, of: place.space)
     }
 
-    /// Writes to a page of an address space, registered or not.
+    /// Writes to a page of an address space, registered or not; traps as above.
     public func write(_ bytes: [UInt8], at offset: Int = 0, to page: UInt64, of space: AddressSpaceID) {
-        write(bytes, at: offset, to: PagePlace(space: space, page: page))
+        do { try store(bytes, at: offset, to: page, of: space) } catch {
+            preconditionFailure("writing to page \(page) of space \(space.rawValue): \(error)")
+        }
     }
 
-    /// The bytes of a page of a registered area; zeros where it holds nothing. Reading changes nothing.
+    /// The bytes of a page of a registered area; zeros where it holds nothing.
     public func read(_ page: PageAddress) -> [UInt8] {
-        read(at: place(of: page))
+        let place = place(of: page)
+        return read(place.page, of: place.space)
     }
 
-    /// The bytes of a page of an address space, registered or not.
+    /// The bytes of a page of an address space, registered or not; traps where nothing is mapped.
     public func read(_ page: UInt64, of space: AddressSpaceID) -> [UInt8] {
-        read(at: PagePlace(space: space, page: page))
+        do { return try load(page, of: space) } catch {
+            preconditionFailure("reading page \(page) of space \(space.rawValue): \(error)")
+        }
     }
 
-    /// Gives a page back, as `madvise(MADV_DONTNEED)` does: it reads as zeros from now on. A page that holds nothing, also
-    /// one that a merge gave back, is as it was.
+    /// Gives a page back: it reads as zeros from now on. A page that holds nothing, also one that a merge gave back, is as it
+    /// was; ``advise(_:_:_:)`` takes the latter back as well.
     public func discard(_ page: PageAddress) {
         let place = place(of: page)
         if holding(at: place).exists { set(place, to: .absent, changed: true) }
     }
 
-    private func write(_ bytes: [UInt8], at offset: Int, to place: PagePlace) {
-        var content = self.bytes(of: holding(at: place)) ?? PageBytes(zeros: pageSize)
-        content.replace(at: offset, with: bytes)
-        set(place, to: .own(content), changed: true)
-    }
-
-    private func read(at place: PagePlace) -> [UInt8] {
-        (bytes(of: holding(at: place)) ?? PageBytes(zeros: pageSize)).bytes
-    }
-
     private func place(of page: PageAddress) -> PagePlace {
-        guard let place = locate(page) else {
+        guard let place = place(inArea: page) else {
             preconditionFailure("page \(page.index) of area \(page.area.rawValue) is not mapped")
         }
         return place
-    }
-
-    private func drop(_ pages: Range<UInt64>, of space: AddressSpaceID) {
-        for (page, _) in spaces[space]?.pages ?? [] where pages.contains(page) {
-            set(PagePlace(space: space, page: page), to: .absent, changed: false)
-        }
-        spaces[space]?.edit(pages) { chunk, _, offsets in
-            for offset in offsets { chunk.known &= ~(1 << offset) }
-        }
     }
 }

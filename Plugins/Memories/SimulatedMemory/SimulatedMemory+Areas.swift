@@ -1,0 +1,89 @@
+public import PageMemory
+
+/// What a merger must be told about the areas of a memory.
+public enum AreaChange: Hashable, Sendable {
+    /// A new area.
+    case added(Area)
+    /// An area that is no more: its process has ended, or nothing in it was mergeable for a whole observation.
+    case removed(AreaID)
+}
+
+/// The areas that follow from the advice of programs.
+///
+/// An area never changes: what is not mergeable any more in it is reported as discarded by the next observation, so that, as
+/// in the kernel, the merger's items and counters drop on its next pass.
+extension SimulatedMemory {
+    /// The registered areas, by number. O(areas)
+    public var registeredAreas: [Area] { areas.values.sorted { $0.id < $1.id } }
+
+    /// What has happened to areas since the last call, in order.
+    public func takeAreaChanges() -> [AreaChange] {
+        defer { areaChanges = [] }
+        return areaChanges
+    }
+
+    /// Makes areas of the mergeable pages of a space that no area covers.
+    func coverMergeable(of space: AddressSpaceID) {
+        let mergeable = spaces[space]?.mappings.all.filter(\.isMergeable).map(\.pages) ?? []
+        for range in uncovered(mergeable, of: space) {
+            var first = range.lowerBound
+            while first < range.upperBound {
+                let count = UInt32(clamping: range.upperBound - first)
+                let area = Area(id: AreaID(rawValue: nextArea), space: space, firstPage: first, pageCount: count)
+                nextArea += 1
+                areas[area.id] = area
+                areaChanges.append(.added(area))
+                forgetObservations(of: area.id)
+                first += UInt64(count)
+            }
+        }
+        for area in areas.values where area.space == space && hasMergeable(area) { emptyUntil[area.id] = nil }
+    }
+
+    /// The parts of ranges (ascending) that no area of a space covers; neighbouring ones joined.
+    func uncovered(_ ranges: [Range<UInt64>], of space: AddressSpaceID) -> [Range<UInt64>] {
+        let covered = areas.values.filter { $0.space == space }
+            .map { $0.firstPage..<$0.firstPage + UInt64($0.pageCount) }.sorted { $0.lowerBound < $1.lowerBound }
+        var found: [Range<UInt64>] = []
+        func add(_ range: Range<UInt64>) {
+            if let last = found.last, last.upperBound == range.lowerBound {
+                found[found.count - 1] = last.lowerBound..<range.upperBound
+            } else if !range.isEmpty {
+                found.append(range)
+            }
+        }
+        for range in ranges {
+            var first = range.lowerBound
+            for cover in covered where cover.overlaps(range) {
+                if cover.lowerBound > first { add(first..<cover.lowerBound) }
+                first = max(first, cover.upperBound)
+            }
+            if first < range.upperBound { add(first..<range.upperBound) }
+        }
+        return found
+    }
+
+    /// Drops an area of which every page was observed while nothing in it was mergeable.
+    func dropIfEmpty(_ area: Area, observed: Range<UInt32>) {
+        guard !hasMergeable(area) else {
+            emptyUntil[area.id] = nil
+            return
+        }
+        let done = emptyUntil[area.id] ?? 0
+        guard observed.lowerBound <= done else { return }
+        emptyUntil[area.id] = max(done, observed.upperBound)
+        if emptyUntil[area.id] == area.pageCount { remove(area.id) }
+    }
+
+    /// Forgets an area, and lets the merger be told.
+    func remove(_ id: AreaID) {
+        areas[id] = nil
+        emptyUntil[id] = nil
+        areaChanges.append(.removed(id))
+    }
+
+    private func hasMergeable(_ area: Area) -> Bool {
+        let range = area.firstPage..<area.firstPage + UInt64(area.pageCount)
+        return spaces[area.space]?.mappings.parts(of: range).contains(where: \.isMergeable) ?? false
+    }
+}
