@@ -1,5 +1,6 @@
 import Conformance
 import PageMemory
+import PageTree
 import SimulatedMemory
 import Testing
 
