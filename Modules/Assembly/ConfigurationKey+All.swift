@@ -90,6 +90,14 @@ extension StrategyRegistry {
                 "frames that each merge domain may fill; 0 for no limit",
                 attribute: "max_kernel_pages", \.merger.maxKernelPages),
             .number(
+                "maxPageSharing", 2...UInt32(Int32.max), unit: "pages",
+                "how many pages may share a frame; a content of more gets several frames",
+                attribute: "max_page_sharing", \.merger.maxPageSharing),
+            .number(
+                "stableNodeChainsPruneMillisecs", 0...UInt32.max, unit: "ms",
+                "how often all frames of a content that has several are looked through for the fullest one with room",
+                attribute: "stable_node_chains_prune_millisecs", \.merger.pruneMilliseconds),
+            .number(
                 "vmaBudgetPercent", 1...90, unit: "%",
                 "the share of vm.max_map_count that a process may use before merging makes no more map entries",
                 attribute: "vma_budget_percent", \.vmaBudgetPercent),

@@ -113,7 +113,7 @@ public struct PolicyStack: ScanPolicy {
         }
         switch attribute {
         case "smart_scan":
-            let isWanted = try parseUnsignedAttribute(value, name: attribute, in: 0...1) == 1
+            let isWanted = try parseBooleanAttribute(value, name: attribute)
             if isWanted, ages == nil { ages = PageAges() }
             if !isWanted { ages = nil }
         case "advisor_mode": try setAdvisorMode(value)

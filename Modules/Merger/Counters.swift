@@ -21,6 +21,10 @@ public struct Counters: Sendable, Hashable {
     public var fullScans: UInt64 = 0
     /// Pages of zeros that were given back.
     public var zeroPages = 0
+    /// Contents that have several frames (rows) because more pages hold them than may share one.
+    public var stableNodeChains = 0
+    /// The frames (rows) of all those contents. Ones that no page maps any more are never counted.
+    public var stableNodeDuplicates = 0
     /// Pages that the merger keeps an item for.
     public var items = 0
 
@@ -56,7 +60,7 @@ extension Counters {
     /// The attributes that show counters, by their names in today's /sys/kernel/mm/ksm, in the order in which they are shown.
     public static let attributes = [
         "pages_shared", "pages_sharing", "pages_unshared", "pages_volatile", "pages_scanned", "pages_skipped",
-        "full_scans", "ksm_zero_pages", "general_profit",
+        "full_scans", "ksm_zero_pages", "general_profit", "stable_node_chains", "stable_node_dups",
     ]
 
     /// The value of one of ``attributes``, as text; `nil` for other names.
@@ -70,6 +74,8 @@ extension Counters {
         case "pages_skipped": String(pagesSkipped)
         case "full_scans": String(fullScans)
         case "ksm_zero_pages": String(zeroPages)
+        case "stable_node_chains": String(stableNodeChains)
+        case "stable_node_dups": String(stableNodeDuplicates)
         case "general_profit": String(generalProfit(pageSize: pageSize))
         default: nil
         }

@@ -44,6 +44,7 @@ public struct Merger: ~Copyable {
     var tally = Tally()
     var ages = PageAges()
     var waiting = WaitingGroups()
+    var leftovers = Leftovers()
     /// Pages that are to be un-shared, and could not be.
     var stubborn: [UInt32] = []
 
@@ -91,6 +92,7 @@ public struct Merger: ~Copyable {
         // SAFETY: the bytes belong to a local array that outlives the call.
         zeroDigest = unsafe checksum.digest(of: zeros.span.bytes)
         unmergePending = configuration.run == .unmerge
+        setSharingLimit()
         ages.setMinimum(milliseconds: configuration.minimumAge)
         if ages.isOn { table.keepChangeTimes(from: 0) }
     }

@@ -109,7 +109,7 @@ struct ControlTests {
         "bad values are refused and change nothing",
         arguments: [
             ("run", "3"), ("run", "-1"), ("run", ""), ("run", "1x"), ("run", "4294967296"), ("run", "1\n\n"),
-            ("run", " 1"), ("run", "18446744073709551617"), ("pages_to_scan", "4294967296"), ("pages_to_scan", "+1"),
+            ("run", " 1"), ("run", "18446744073709551617"), ("pages_to_scan", "4294967296"), ("pages_to_scan", "-1"),
             ("sleep_millisecs", "4294967296"), ("sleep_millisecs", "x"), ("use_zero_pages", "2"), ("row_length", "0"),
         ])
     func badValues(attribute: String, value: String) throws {

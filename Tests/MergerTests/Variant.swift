@@ -37,11 +37,12 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
     /// Milliseconds.
     var minimumAge: UInt32 = 0
     var minimumSharers: UInt8 = 1
+    var maxPageSharing: UInt32 = 256
 
     var description: String {
         "\(dialect.rawValue) \(checksum) \(stable)/\(unstable) tracks:\(tracksChanges) page:\(pageSize) zeros:\(usesZeroPages) "
             + "row:\(rowLength) batch:\(batchPages) scan:\(pagesToScan) smart:\(smartScan) age:\(minimumAge) "
-            + "sharers:\(minimumSharers)"
+            + "sharers:\(minimumSharers) limit:\(maxPageSharing)"
     }
 
     func makeChecksum() -> any PageChecksum {
@@ -60,7 +61,9 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    func makeMerger() -> Merger {
+    func makeMerger() -> Merger { makeMerger(configuration) }
+
+    private var configuration: MergerConfiguration {
         var configuration = MergerConfiguration()
         configuration.dialect = dialect
         configuration.usesZeroPages = usesZeroPages
@@ -69,6 +72,11 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
         configuration.scansUntilRetry = 4
         configuration.minimumAge = minimumAge
         configuration.minimumSharers = minimumSharers
+        configuration.maxPageSharing = maxPageSharing
+        return configuration
+    }
+
+    func makeMerger(_ configuration: MergerConfiguration) -> Merger {
         let pace = FixedPolicy(pagesToScan: pagesToScan, sleepMillisecs: 0)
         return Merger(
             configuration: configuration, checksum: makeChecksum(), stableTree: Variant.make(stable),

@@ -45,10 +45,26 @@ extension Walk {
                 unshared += twins.count - merged
                 continue
             }
+            let limit = max(Int(rig.variant.maxPageSharing), Int(rig.witness.sharers))
+            if rig.variant.rowLength == 1, merged > frames.count * limit {
+                fail("\(merged) pages share \(frames.count) frames, \(limit) each at most")
+            }
+            // One may stay alone while all frames are full. A row that is full was once shorter: it counts as one frame.
+            if twins.count - merged == 1, merged > 0, merged % limit == 0 || rig.variant.rowLength > 1, merged >= limit,
+                rig.variant.rowLength > 1 || merged == frames.count * limit
+            {
+                unshared += 1
+                continue
+            }
+            // Of more programs than one, those that are left over may be too few to be shared.
+            if merged >= limit, rig.witness.sharers > 1 {
+                unshared += twins.count - merged
+                continue
+            }
             if twins.count > 1, merged < twins.count {
                 fail("\(twins.count - merged) of \(twins.count) equal pages of \(content[0]) are not merged")
             }
-            if twins.count > 1, rig.variant.rowLength == 1, frames.count != 1 {
+            if twins.count > 1, rig.variant.rowLength == 1, limit > twins.count, limit > 100, frames.count != 1 {
                 fail("\(twins.count) equal pages share \(frames.count) frames")
             }
             if twins.count == 1, merged == 0 { unshared += 1 }

@@ -120,6 +120,16 @@ struct WatchedMemory: MergeableMemory {
 
     func compare(_ first: PageContent, _ second: PageContent) -> PageOrder { memory.compare(first, second) }
 
+    func isSamePhysicalPage(_ first: PageAddress, _ second: PageAddress) -> Bool {
+        reader.isSamePhysicalPage(first, second)
+    }
+
+    func frame(of page: PageAddress) -> Frame? { reader.frame(of: page) }
+
+    func node(of page: PageAddress) -> UInt8 { reader.node(of: page) }
+
+    private var reader: any PageReader { memory }
+
     func merge(_ plan: MergePlan, into outcome: inout MergeOutcome) {
         memory.merge(plan, into: &outcome)
         witness.merged(plan, outcome)

@@ -13,7 +13,8 @@ extension Merger {
     }
 
     private static let settable = [
-        "max_kernel_pages", "use_zero_pages", "row_length", "minimum_age_millisecs", "minimum_sharers",
+        "max_kernel_pages", "max_page_sharing", "stable_node_chains_prune_millisecs", "use_zero_pages", "row_length",
+        "minimum_age_millisecs", "minimum_sharers",
     ]
 
     /// The value of an attribute, as the kernel's files print it, without the newline.
@@ -29,6 +30,8 @@ extension Merger {
         switch attribute {
         case "run": return String(configuration.run.rawValue)
         case "max_kernel_pages": return String(configuration.maxKernelPages)
+        case "max_page_sharing": return String(configuration.maxPageSharing)
+        case "stable_node_chains_prune_millisecs": return String(configuration.pruneMilliseconds)
         case "use_zero_pages": return configuration.usesZeroPages ? "1" : "0"
         case "row_length": return String(configuration.rowLength)
         case "minimum_age_millisecs": return String(configuration.minimumAge)
@@ -45,16 +48,35 @@ extension Merger {
     /// `run` 2 resets `full_scans` and starts to unmerge; that is done when ``isUnmerging`` turns false.
     /// The other attributes apply to what is done from now on.
     ///
+    /// - Parameters:
+    ///   - attribute: A name of either dialect.
+    ///   - value: The text; in the dialect of 2009 without a sign.
+    ///   - allowingShared: Whether to set also what may change only while nothing is shared: of several mergers that follow
+    ///     one setting, all must, when one begins to share at this moment. What is shared stays so.
     /// - Throws: ``AttributeError``; the attribute keeps its value then.
-    public mutating func set(_ attribute: String, to value: String) throws(AttributeError) {
+    public mutating func set(
+        _ attribute: String, to value: String, allowingShared: Bool = false
+    ) throws(AttributeError) {
+        if configuration.dialect == .first, value.utf8.first == UInt8(ascii: "+") {
+            throw .invalid(name: attribute, value: value, expected: "a whole number without a sign")
+        }
         switch attribute {
         case "run":
             let number = try parseUnsignedAttribute(value, name: attribute, in: 0...2)
             setRun(RunMode(rawValue: number)!)
         case "max_kernel_pages":
             configuration.maxKernelPages = try parseUnsignedAttribute(value, name: attribute, in: 0...UInt64.max)
+        case "max_page_sharing":
+            let range = 2...UInt64(Int32.max)
+            let limit = UInt32(try parseUnsignedAttribute(value, name: attribute, in: range, tellsRange: true))
+            guard limit != configuration.maxPageSharing else { return }
+            if !allowingShared { try requireNothingShared(for: attribute) }
+            configuration.maxPageSharing = limit
+            setSharingLimit()
+        case "stable_node_chains_prune_millisecs":
+            configuration.pruneMilliseconds = UInt32(try parseUnsignedAttribute(value, name: attribute))
         case "use_zero_pages":
-            let usesZeroPages = try parseUnsignedAttribute(value, name: attribute, in: 0...1) == 1
+            let usesZeroPages = try parseBooleanAttribute(value, name: attribute)
             // Pages of zeros that wait there for a twin are given back.
             if usesZeroPages, !configuration.usesZeroPages { emptyUnstableTree() }
             configuration.usesZeroPages = usesZeroPages
@@ -75,6 +97,10 @@ extension Merger {
         }
     }
 
+    private func requireNothingShared(for attribute: String) throws(AttributeError) {
+        guard nodes.isEmpty else { throw AttributeError.whileShared(name: attribute) }
+    }
+
     /// What the merger is told to do.
     public var run: RunMode { configuration.run }
 
@@ -87,4 +113,16 @@ extension Merger {
         // What 2 asked for is finished also when something else is written before it is done, as in the kernel.
         if run == .unmerge { unmergePending = true }
     }
+}
+
+extension AttributeError {
+    /// The error for attributes that may change only while nothing is shared.
+    public static func whileShared(name: String) -> AttributeError {
+        .busy(name: name, reason: "pages are shared; write 2 to run first, and 1 afterwards")
+    }
+}
+
+extension Merger {
+    /// Attributes that may change only while nothing is shared.
+    public static let attributesOfUnshared: Set<String> = ["max_page_sharing", "merge_across_nodes"]
 }

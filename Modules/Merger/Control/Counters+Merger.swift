@@ -18,6 +18,8 @@ extension Merger {
         counters.pagesSkipped = tally.pagesSkipped
         counters.fullScans = tally.fullScans
         counters.zeroPages = table.count(.zeroed)
+        counters.stableNodeChains = nodes.chainCount
+        counters.stableNodeDuplicates = nodes.duplicateCount
         counters.pagesChecksummed = tally.checksummed
         counters.comparisons = tally.comparisons
         counters.pagesPlanned = tally.planned

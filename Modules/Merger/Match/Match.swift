@@ -49,17 +49,28 @@ extension Merger {
                 break
             }
         }
+        var isLeftOver = false
         switch Merger.find(content, digest, in: &stableTree, of: nodes, with: reader, counting: &comparisons) {
-        case .found(let node):
-            join(node, page, digest, in: &plan)
-            return
-        case .gone:
-            return
-        case .absent:
-            if let node = findPending(digest, content, with: reader, counting: &comparisons) {
+        case .found(let element):
+            let node = nodes.choose(
+                from: element, mapping: isInherited ? reader.frame(of: address) : nil, at: ages.nanoseconds,
+                pruneNanoseconds: UInt64(configuration.pruneMilliseconds) * 1_000_000)
+            if let node {
                 join(node, page, digest, in: &plan)
                 return
             }
+            isLeftOver = true
+        case .gone:
+            return
+        case .absent:
+            break
+        }
+        switch findPending(digest, content, with: reader, counting: &comparisons) {
+        case .found(let node):
+            join(node, page, digest, in: &plan)
+            return
+        case .full: isLeftOver = true
+        case .absent: break
         }
         // The frame that an inherited page maps is nobody's any more; the page waits until it changes.
         if isVolatile || isInherited { return }
@@ -86,9 +97,17 @@ extension Merger {
         case .absent:
             table.insert(page, into: &unstableTree)
             table.setLink(PageLink(.unstable, scanNumber), of: page)
+            if isLeftOver, keepsUnstableTree { leftovers.add(page, digest) }
         case .gone:
             break
         }
+    }
+
+    private enum PendingNode {
+        case found(UInt32)
+        /// There are nodes, perhaps of the content, and none has room.
+        case full
+        case absent
     }
 
     /// Looks among the nodes that this batch has made.
@@ -97,13 +116,18 @@ extension Merger {
     /// stable tree must never break.
     private func findPending(
         _ digest: PageDigest, _ content: PageContent, with reader: some PageReader, counting comparisons: inout UInt64
-    ) -> UInt32? {
-        guard let pending = batch.pendingNodes[digest] else { return nil }
+    ) -> PendingNode {
+        guard let pending = batch.pendingNodes[digest] else { return .absent }
+        var anyFull = false
         for node in pending {
+            guard nodes.hasRoom(node) else {
+                anyFull = true
+                continue
+            }
             comparisons += 1
-            if reader.compare(content, nodes.content(of: node)) == .same { return node }
+            if reader.compare(content, nodes.content(of: node)) == .same { return .found(node) }
         }
-        return nil
+        return anyFull ? .full : .absent
     }
 
     /// Lets pages join that stand in the unstable tree beside their twin: one of the two was different when the other was
@@ -113,8 +137,9 @@ extension Merger {
         counting comparisons: inout UInt64, in plan: inout MergePlan
     ) {
         guard keepsUnstableTree else { return }
-        while case .found(let other) = Merger.find(
-            content, digest, in: &unstableTree, of: spaces, table, with: reader, counting: &comparisons)
+        while nodes.hasRoom(node),
+            case .found(let other) = Merger.find(
+                content, digest, in: &unstableTree, of: spaces, table, with: reader, counting: &comparisons)
         {
             table.remove(other, from: &unstableTree)
             join(node, other, digest, in: &plan)
@@ -134,10 +159,14 @@ extension Merger {
                 nodes.insert(node, into: &stableTree)
                 nodes[node].isInTree = true
                 nodes[node].waitsForPlace = false
-            case .found:
-                // The content is there already: this node keeps its pages, and nobody else joins it.
+            case .found(let element):
                 nodes[node].waitsForPlace = false
-                if configuration.dialect == .first { unshare(node) }
+                if configuration.dialect == .linux {
+                    nodes.chain(node, behind: element, at: ages.nanoseconds)
+                } else {
+                    // The content is there already: nobody else joins this node.
+                    unshare(node)
+                }
             case .gone:
                 waiting.append(node)
             }
@@ -188,6 +217,7 @@ extension Merger {
             nodes[node].pagesOfLatestSpace = 0
         }
         nodes[node].pagesOfLatestSpace &+= 1
+        nodes.plan(node)
         add(page, at: address, to: group, of: &plan)
     }
 

@@ -92,6 +92,7 @@ extension Merger {
     mutating func emptyUnstableTree() {
         unstableTree.removeAll()
         waiting.removeAll()
+        leftovers.removeAll()
         for page in 0..<UInt32(table.owner.count) << 6 {
             let link = table.link(page)
             switch link.state {

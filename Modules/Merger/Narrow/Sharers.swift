@@ -38,7 +38,7 @@ extension Merger {
                 rest.append(member)
             }
         }
-        let room = max(0, mostSites - plan.sites.count)
+        let room = min(max(0, mostSites - plan.sites.count), nodes.room(of: node) - nodes.pages(of: node))
         for member in rest.dropFirst(room) { table.setLink(PageLink(.settled), of: member) }
         // Side by side, so that rows are as long as each program needs them.
         for member in rest.prefix(room).sorted(by: { address(of: $0) < address(of: $1) }) {
@@ -81,6 +81,7 @@ extension Merger {
     mutating func setMinimumSharers(_ count: UInt8) {
         guard count != configuration.minimumSharers else { return }
         configuration.minimumSharers = count
+        setSharingLimit()
         emptyUnstableTree()
     }
 }

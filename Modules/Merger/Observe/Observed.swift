@@ -109,18 +109,17 @@ extension Merger {
 
     /// Takes one site off a stable node; the last one dissolves it.
     mutating func leaveNode(_ node: UInt32) {
-        nodes[node].sites -= 1
+        if nodes.leave(node) { wakeLeftovers(of: node) }
         if nodes[node].sites == 0 { dissolve(node) }
     }
 
     /// Takes a stable node out of the tree and releases its frames.
     mutating func dissolve(_ node: UInt32) {
-        if nodes[node].isInTree { nodes.remove(node, from: &stableTree) }
         if nodes[node].founder == nil {
             tally.frames -= nodes[node].frameCount
             freeRows.append(nodes[node].row)
             freeRows.append(contentsOf: nodes[node].olderRows)
         }
-        nodes.dispose(node)
+        nodes.removeEmpty(node, from: &stableTree)
     }
 }

@@ -16,9 +16,7 @@ extension Merger {
             guard let node else { continue }
             nodes[node].group = nil
             guard let row = outcome.rows[place] else { continue }
-            if hadFrames[place] { nodes[node].olderRows.append(nodes[node].row) }
-            nodes[node].row = row
-            nodes[node].founder = nil
+            if nodes.setRow(row, of: node) { wakeLeftovers(of: node) }
             tally.frames += Int(row.count)
         }
         for (place, page) in batch.sites.enumerated() {
@@ -43,10 +41,10 @@ extension Merger {
     }
 
     private mutating func record(_ outcome: SiteOutcome, _ page: UInt32, node: UInt32?) {
+        if let node, nodes.planEnded(node, isMerged: outcome == .merged) { wakeLeftovers(of: node) }
         guard outcome != .merged else {
             tally.merged += 1
             if let node {
-                nodes[node].sites += 1
                 table.setLink(PageLink(.stable, node), of: page)
             } else {
                 table.setLink(PageLink(.zeroed), of: page)

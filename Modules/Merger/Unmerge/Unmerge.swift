@@ -144,6 +144,7 @@ extension Merger {
         for slot in spaces.slotOfArea.values { forgetPages(ofSlot: slot) }
         unstableTree.removeAll()
         waiting.removeAll()
+        leftovers.removeAll()
         areasToForget = Array(spaces.slotOfArea.keys)
         window.close()
         spaces.rewind()

@@ -17,7 +17,7 @@ extension DomainEngine {
     func set(_ attribute: String, to value: String, _ reply: Reply<SetAnswer>) {
         let run = merger.run
         do throws(AttributeError) {
-            try merger.set(attribute, to: value)
+            try merger.set(attribute, to: value, allowingShared: true)
         } catch {
             return reply.answer(SetAnswer(error: error.description))
         }
@@ -40,7 +40,7 @@ extension DomainEngine {
     /// Sets an attribute that was set before the domain began.
     func apply(_ change: AttributeChange) {
         do throws(AttributeError) {
-            try merger.set(change.name, to: change.value)
+            try merger.set(change.name, to: change.value, allowingShared: true)
         } catch {
             gate.warn("replay \(change.name)", "a new domain does not take an attribute's value: \(error)")
         }

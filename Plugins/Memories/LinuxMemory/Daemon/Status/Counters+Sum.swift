@@ -9,6 +9,8 @@ extension Counters {
         pagesUnshared += other.pagesUnshared
         pagesVolatile += other.pagesVolatile
         zeroPages += other.zeroPages
+        stableNodeChains += other.stableNodeChains
+        stableNodeDuplicates += other.stableNodeDuplicates
         items += other.items
         extraBytes += other.extraBytes
         pagesRefused += other.pagesRefused

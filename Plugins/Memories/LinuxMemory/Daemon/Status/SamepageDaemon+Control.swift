@@ -114,6 +114,7 @@ extension SamepageDaemon {
     /// Sets an attribute everywhere, as far as its value is one.
     private func change(_ attribute: String, to value: String) throws(DaemonError) {
         if attribute == Self.budgetAttribute { return try setBudget(value) }
+        try refuseWhileShared(attribute, value)
         let replies = try state.withLock { state throws(DaemonError) in
             do throws(AttributeError) {
                 try state.template.set(attribute, to: value)
@@ -138,6 +139,26 @@ extension SamepageDaemon {
                 "\(pagesLeft) pages stay merged: no memory or map entries left for copies; free some and try again")
         }
         if let error = answers.lazy.compactMap(\.error).first { throw DaemonError(error) }
+    }
+
+    /// Refuses another value of an attribute that may change only while no domain shares anything, before anybody takes it.
+    ///
+    /// A domain that begins to share at this very moment takes the new value, too: all have the same one always.
+    private func refuseWhileShared(_ attribute: String, _ value: String) throws(DaemonError) {
+        guard Merger.attributesOfUnshared.contains(attribute) else { return }
+        let isChange = try state.withLock { state throws(DaemonError) in
+            do throws(AttributeError) {
+                let before = try state.template.value(of: attribute)
+                try state.template.set(attribute, to: value)
+                let after = try state.template.value(of: attribute)
+                try state.template.set(attribute, to: before)
+                return after != before
+            } catch {
+                throw DaemonError(error.description)
+            }
+        }
+        guard isChange, counters(of: .everyone).pagesShared > 0 else { return }
+        throw DaemonError(AttributeError.whileShared(name: attribute).description)
     }
 
     private func setBudget(_ value: String) throws(DaemonError) {
