@@ -191,6 +191,8 @@ struct Batch {
     var pendingNodes: [PageDigest: [UInt32]] = [:]
     /// Nodes that have frames and are not in the stable tree yet; kept from one batch to the next.
     var nodesToPlace: [UInt32] = []
+    /// Whether some of its nodes are further ones of a content, to be put into their chains at once.
+    var makesDuplicates = false
     /// Frames that the plan needs, beyond those that exist.
     var framesToMake: UInt64 = 0
     /// Pages to unmerge.
@@ -217,6 +219,7 @@ struct Batch {
         pendingNodes.removeAll(keepingCapacity: true)
         zeroGroup = nil
         framesToMake = 0
+        makesDuplicates = false
     }
 }
 

@@ -84,6 +84,7 @@ extension Merger {
             // Both stay as they are, and the one in the tree stays there, as in the kernel of 2009.
             guard mayMakeFrames(1) else { return }
             batch.framesToMake += 1
+            if isLeftOver { batch.makesDuplicates = true }
             table.remove(other, from: &unstableTree)
             let node = nodes.make(digest: digest, founder: self.address(of: other))
             batch.pendingNodes[digest, default: []].append(node)

@@ -36,8 +36,9 @@ extension Merger {
                 if nodes[node].sites == 1 { markLonely(node) }
             }
         }
+        let makesDuplicates = batch.makesDuplicates
         batch.clear()
-        batch.isMatchPending = !batch.candidates.isEmpty
+        batch.isMatchPending = !batch.candidates.isEmpty || makesDuplicates
     }
 
     private mutating func record(_ outcome: SiteOutcome, _ page: UInt32, node: UInt32?) {
