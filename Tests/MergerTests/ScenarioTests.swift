@@ -11,6 +11,7 @@ struct ScenarioTests {
     @Test("the six stages of the Linux Test Project", arguments: Variant.strategies)
     func stages(variant: Variant) throws {
         let rig = Rig(variant)
+        try rig.set("max_page_sharing", to: "10000")
         let count = ScenarioTests.pages
         for space in 1...3 as ClosedRange<UInt32> {
             for part in 0..<3 as Range<UInt32> { try rig.add(space * 4 + part, space: space, pages: 32) }

@@ -97,6 +97,7 @@ struct SharingTests {
     @Test("row_length 1 makes one frame of any number of pages")
     func noRows() throws {
         let rig = Rig()
+        try rig.set("max_page_sharing", to: "100000")
         try rig.add(1, pages: 2048)
         rig.fill(1, 0..<2048, "a")
         rig.scan(2)
