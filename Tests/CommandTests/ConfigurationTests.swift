@@ -44,9 +44,10 @@ struct ConfigurationTests {
     @Test func everyKeyCanBeSetEverywhere() throws {
         let values = [
             "checksum": "jhash2", "stableTree": "red-black", "unstableTree": "red-black-content", "policy": "fixed",
-            "memory": "in-process", "frontEnds": "terminal,control", "dialect": "linux", "run": "0",
+            "memory": "in-process", "frontEnds": "terminal,control", "dialect": "2009", "run": "0",
             "pagesToScan": "100", "sleepMillisecs": "20", "maxKernelPages": "18446744073709551615",
             "vmaBudgetPercent": "90", "rowLength": "1", "useZeroPages": "false", "rewrittenPages": "leave",
+            "maxPageSharing": "2147483647", "stableNodeChainsPruneMillisecs": "0",
             "minimumAge": "60000", "minimumSharers": "255", "excludeDontDump": "true",
             "clientGroup": "samepage", "salt": "a: b # c", "nice": "-20", "schedIdle": "true", "lingerSeconds": "0",
             "scan-time.advisorMaxCpu": "50", "scan-time.advisorTargetScanTime": "10",
