@@ -190,12 +190,7 @@ struct MaxPageSharingTests {
 
     @Test("KSM's first version knows no limit")
     func firstVersion() throws {
-        var configuration = MergerConfiguration()
-        configuration.dialect = .first
-        configuration.maxPageSharing = 2
-        configuration.rowLength = 1
-        let rig = Rig(Variant())
-        rig.merger = Variant().makeMerger(configuration)
+        let rig = Rig(Variant(dialect: .first, maxPageSharing: 2))
         try rig.add(1)
         rig.fill(1, 0..<20, "a")
         rig.scan(3)

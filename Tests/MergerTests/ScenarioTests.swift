@@ -67,21 +67,6 @@ struct ScenarioTests {
         rig.expectNothingLeft()
     }
 
-    @Test("a program whose content is stable already joins on its second scan", arguments: Variant.few)
-    func joiningLater(variant: Variant) throws {
-        let rig = Rig(variant)
-        try rig.add(1)
-        rig.fill(1, 0..<4, "a")
-        rig.scan(2)
-        try rig.add(2, space: 2)
-        rig.fill(2, 0..<3, "a")
-        rig.scan()
-        rig.expect(1, 3, volatile: 3)
-        rig.scan()
-        rig.expect(1, 6)
-        rig.expectNothingLeft()
-    }
-
     @Test("a merged pair that is written differently is volatile, then unshared", arguments: Variant.few)
     func rewrittenPair(variant: Variant) throws {
         let rig = Rig(variant)

@@ -61,8 +61,6 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    func makeMerger() -> Merger { makeMerger(configuration) }
-
     private var configuration: MergerConfiguration {
         var configuration = MergerConfiguration()
         configuration.dialect = dialect
@@ -76,7 +74,7 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
         return configuration
     }
 
-    func makeMerger(_ configuration: MergerConfiguration) -> Merger {
+    func makeMerger() -> Merger {
         let pace = FixedPolicy(pagesToScan: pagesToScan, sleepMillisecs: 0)
         return Merger(
             configuration: configuration, checksum: makeChecksum(), stableTree: Variant.make(stable),

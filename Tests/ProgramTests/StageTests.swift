@@ -6,9 +6,6 @@ extension TestDaemon: StagedMerger {
         let result = try await command(["get", name])
         return try #require(Int(result.output.filter(\.isNumber)), "\(name): \(result.errors)")
     }
-
-    /// Whether it has an attribute.
-    func knows(_ name: String) async throws -> Bool { try await command(["get", name]).status == 0 }
 }
 
 extension KernelKSM: StagedMerger {
@@ -28,8 +25,7 @@ extension RealPrograms {
             try await daemon.set("use_zero_pages", 0)
             try await daemon.set("smart_scan", 0)
             let stages = try await KernelStages(daemon, prefix: daemon.agent(), mebibytes: mebibytes, unit: unit)
-            // Without a limit to what shares one frame there is nothing to widen.
-            if try await daemon.knows("max_page_sharing") { try await daemon.set("max_page_sharing", stages.pages) }
+            try await daemon.set("max_page_sharing", stages.pages)
             try await stages.run {
                 try await daemon.waitForClients(3, mergeableBytes: 3 * mebibytes << 20)
             }

@@ -58,11 +58,13 @@ extension Merger {
         return sharers
     }
 
-    /// Un-shares the pages of a node that too few merged with: the next request. Nobody joins it meanwhile, and what
+    /// Un-shares the pages of a node that should not be shared: the next request. Nobody joins it meanwhile, and what
     /// cannot be un-shared now is tried again after each full scan.
-    mutating func close(_ node: UInt32) {
+    ///
+    /// - Parameter pages: All pages that may map its frames.
+    mutating func close(_ node: UInt32, among pages: some Sequence<UInt32>) {
         nodes[node].isClosed = true
-        for page in batch.sites {
+        for page in pages {
             let link = table.link(page)
             if link.state == .stable, link.payload == node { batch.lonely.append(page) }
         }

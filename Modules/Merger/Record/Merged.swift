@@ -29,7 +29,7 @@ extension Merger {
             if nodes[node].sites == 0 {
                 dissolve(node)
             } else if needsSharers, sharers[UInt32(place)]!.count < Int(configuration.minimumSharers) {
-                close(node)
+                close(node, among: batch.sites)
             } else {
                 nodes[node].waitsForPlace = true
                 batch.nodesToPlace.append(node)

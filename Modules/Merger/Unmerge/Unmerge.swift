@@ -69,17 +69,6 @@ extension Merger {
         return .unmerge(batch.unmerging.map { address(of: $0) })
     }
 
-    /// Un-shares all pages of a node, which nobody joins meanwhile; what cannot be un-shared is tried again.
-    ///
-    /// - Complexity: O(n) in all pages.
-    mutating func unshare(_ node: UInt32) {
-        nodes[node].isClosed = true
-        for page in 0..<UInt32(table.owner.count) << 6 {
-            let link = table.link(page)
-            if link.state == .stable, link.payload == node { batch.lonely.append(page) }
-        }
-    }
-
     /// Lets areas go that have nothing to unmerge.
     mutating func settleDepartures() {
         var waiting: [Departure] = []

@@ -34,10 +34,11 @@ struct FrameStore {
             first = Frame(rawValue: nextNumber)
             nextNumber += count
         }
-        for number in first.rawValue..<first.rawValue + count {
-            records[Frame(rawValue: number)] = Record(bytes: bytes, node: node)
+        let row = FrameRow(first: first, count: count)
+        for frame in row.frames {
+            records[frame] = Record(bytes: bytes, node: node)
         }
-        return FrameRow(first: first, count: count)
+        return row
     }
 
     /// Counts a new mapper. Traps when the frame does not live.
@@ -62,4 +63,9 @@ struct FrameStore {
         records[frame] = nil
         if reusesNumbers { freeNumbers.append(frame) }
     }
+}
+
+extension FrameRow {
+    /// All its frames, ascending.
+    var frames: [Frame] { (first.rawValue..<first.rawValue + count).map(Frame.init(rawValue:)) }
 }

@@ -43,7 +43,7 @@ extension SimulatedMemory {
     /// The parts of ranges (ascending) that no area of a space covers; neighbouring ones joined.
     func uncovered(_ ranges: [Range<UInt64>], of space: AddressSpaceID) -> [Range<UInt64>] {
         let covered = areas.values.filter { $0.space == space }
-            .map { $0.firstPage..<$0.firstPage + UInt64($0.pageCount) }.sorted { $0.lowerBound < $1.lowerBound }
+            .map(\.pages).sorted { $0.lowerBound < $1.lowerBound }
         var found: [Range<UInt64>] = []
         func add(_ range: Range<UInt64>) {
             if let last = found.last, last.upperBound == range.lowerBound {
@@ -83,7 +83,12 @@ extension SimulatedMemory {
     }
 
     private func hasMergeable(_ area: Area) -> Bool {
-        let range = area.firstPage..<area.firstPage + UInt64(area.pageCount)
+        let range = area.pages
         return spaces[area.space]?.mappings.parts(of: range).contains(where: \.isMergeable) ?? false
     }
+}
+
+extension Area {
+    /// Its pages, by their numbers in the address space.
+    var pages: Range<UInt64> { firstPage..<firstPage + UInt64(pageCount) }
 }

@@ -28,9 +28,7 @@ extension SimulatedMemory: PageMerger {
     /// on until they are done.
     public func release(_ rows: [FrameRow]) {
         reach(.beforeReleasing)
-        let released = rows.flatMap { row in
-            (row.first.rawValue..<row.first.rawValue + row.count).map(Frame.init(rawValue:))
-        }
+        let released = rows.flatMap(\.frames)
         let mapped = released.filter { (frames.records[$0]?.mappers ?? 0) > 0 }
         // One look at all pages for all frames: there may be many of both.
         let mappers = mapped.isEmpty ? [:] : registeredMappers(of: Set(mapped))
@@ -140,9 +138,7 @@ extension SimulatedMemory: PageMerger {
             switch group.source {
             case .zeros: break
             case .row(let row):
-                for frame in row.first.rawValue..<row.first.rawValue + row.count {
-                    checkLives(Frame(rawValue: frame))
-                }
+                for frame in row.frames { checkLives(frame) }
             case .copy(let frame): checkLives(frame)
             case .page(let page):
                 if !plan.sites.contains(MergeSite(page: page, group: UInt32(number))) {

@@ -34,7 +34,7 @@ extension SimulatedMemory: PageObserver {
     /// Lets the next observation report every page of the area that exists.
     public func forgetObservations(of id: AreaID) {
         guard let area = areas[id] else { return }
-        let range = area.firstPage..<area.firstPage + UInt64(area.pageCount)
+        let range = area.pages
         spaces[area.space]?.table.edit(range) { chunk, _, offsets in chunk.forgetObservations(offsets) }
     }
 

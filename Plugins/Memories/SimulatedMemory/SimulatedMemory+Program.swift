@@ -8,10 +8,9 @@ extension SimulatedMemory {
     /// - Precondition: The number is not in use, and no registered area of the space overlaps it.
     public func register(_ area: Area) {
         precondition(areas[area.id] == nil, "area \(area.id.rawValue) is registered already")
-        let pages = area.firstPage..<area.firstPage + UInt64(area.pageCount)
+        let pages = area.pages
         for other in areas.values where other.space == area.space {
-            let others = other.firstPage..<other.firstPage + UInt64(other.pageCount)
-            precondition(!pages.overlaps(others), "area \(area.id.rawValue) overlaps area \(other.id.rawValue)")
+            precondition(!pages.overlaps(other.pages), "area \(area.id.rawValue) overlaps area \(other.id.rawValue)")
         }
         nextArea = max(nextArea, area.id.rawValue + 1)
         areas[area.id] = area
@@ -43,16 +42,15 @@ extension SimulatedMemory {
     public func unregister(_ id: AreaID) {
         guard let area = areas.removeValue(forKey: id) else { return }
         emptyUntil[id] = nil
-        spaces[area.space]?.mappings.setMergeable(false, in: area.firstPage..<area.firstPage + UInt64(area.pageCount))
+        spaces[area.space]?.mappings.setMergeable(false, in: area.pages)
     }
 
     /// Forgets an area and drops its pages, as `munmap` does; nothing happens if there is none. O(pages that exist)
     public func unmap(_ id: AreaID) {
         guard let area = areas.removeValue(forKey: id) else { return }
         emptyUntil[id] = nil
-        let pages = area.firstPage..<area.firstPage + UInt64(area.pageCount)
-        unmap(area.space, pages)
-        spaces[area.space]?.table.edit(pages) { chunk, _, offsets in chunk.forgetPast(offsets) }
+        unmap(area.space, area.pages)
+        spaces[area.space]?.table.edit(area.pages) { chunk, _, offsets in chunk.forgetPast(offsets) }
     }
 
     /// Writes to a page of an address space; an absent page comes to life, a shared one gets memory of its own.

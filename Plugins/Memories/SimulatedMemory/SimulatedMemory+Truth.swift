@@ -131,7 +131,7 @@ extension SimulatedMemory {
     private func forEachRegisteredPage(_ body: (PageAddress, PagePlace, PageHolding) -> Void) {
         for area in registeredAreas {
             guard let space = spaces[area.space] else { continue }
-            let range = area.firstPage..<area.firstPage + UInt64(area.pageCount)
+            let range = area.pages
             for part in space.mappings.parts(of: range) where part.isMergeable {
                 for (page, holding) in space.table.pages(in: part.pages) {
                     let address = PageAddress(area: area.id, index: UInt32(page - area.firstPage))
