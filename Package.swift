@@ -40,6 +40,9 @@ var parts: [Part] = [
     Part(
         name: "Merger", kind: .module, path: "Modules/Merger",
         needs: ["PageMemory", "PageChecksum", "PageTree", "ScanPolicy"]),
+    Part(
+        name: "Simulation", kind: .module, path: "Modules/Simulation",
+        needs: ["Merger", "PageMemory", "ScanPolicy", "SimulatedMemory"]),
     Part(name: "FrontEnd", kind: .module, path: "Modules/FrontEnd", needs: ["Merger"]),
     Part(
         name: "Conformance", kind: .module, path: "Modules/Conformance",
@@ -122,6 +125,12 @@ var parts: [Part] = [
         needs: [
             "Merger", "SimulatedMemory", "Conformance", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy",
             "JHash2Checksum", "XXHashChecksum", "RedBlackTree", "HashTableIndex", "FixedPolicy", "SmartScanPolicy",
+        ]),
+    Part(
+        name: "SimulationTests", kind: .test, path: "Tests/SimulationTests",
+        needs: [
+            "Simulation", "SimulatedMemory", "Merger", "PageMemory", "PageTree", "ScanPolicy", "XXHashChecksum",
+            "RedBlackTree", "HashTableIndex", "FixedPolicy",
         ]),
     Part(
         name: "StrategyTests", kind: .test, path: "Tests/StrategyTests",

@@ -34,8 +34,9 @@ public struct Merger: ~Copyable {
     let nodeCount: Int
 
     var configuration: MergerConfiguration
-    var stableTree: any PageTree
-    var unstableTree: any PageTree
+    /// The trees: one of each, or one of each for every NUMA node.
+    var stableTrees: [any PageTree]
+    var unstableTrees: [any PageTree]
     var policy: any ScanPolicy
 
     var spaces = Spaces()
@@ -82,8 +83,10 @@ public struct Merger: ~Copyable {
     ) {
         self.configuration = configuration
         self.checksum = checksum
-        self.stableTree = stableTree
-        self.unstableTree = unstableTree
+        let treeCount = configuration.mergesAcrossNodes ? 1 : max(1, nodeCount)
+        stableTrees = Array(repeating: stableTree, count: treeCount)
+        unstableTrees = Array(repeating: unstableTree, count: treeCount)
+        if treeCount > 1 { table.keepTrees() }
         self.policy = policy
         self.pageSize = pageSize
         self.tracksChanges = tracksChanges
@@ -101,7 +104,7 @@ public struct Merger: ~Copyable {
     var givesZerosBack: Bool { configuration.usesZeroPages && configuration.dialect == .linux }
 
     /// Whether pages stay in the unstable tree from one scan to the next.
-    var keepsUnstableTree: Bool { tracksChanges && unstableTree.isKeyed }
+    var keepsUnstableTree: Bool { tracksChanges && unstableTrees[0].isKeyed }
 
     /// Whether pages stay in the unstable tree until their new checksum is known. Not where what stands in it must be
     /// known to be old enough, or counts towards the sharers of its content.

@@ -22,7 +22,7 @@ extension Merger {
             let isSame = marks.contains(.hasDigest) && table.digests[Int(page)] == digest
             if ages.isOn { noteAge(of: page, isSame: isSame, isReported: marks.contains(.isReported)) }
             // Also one that looks the same again: while it was different its twin may have missed it.
-            if marks.contains(.inTree) { table.remove(page, from: &unstableTree) }
+            if marks.contains(.inTree) { removeFromUnstableTree(page) }
             table.setDigest(digest, of: page)
             table.setLink(PageLink(.settled), of: page)
             let isInherited = marks.contains(.isInherited)

@@ -7,7 +7,9 @@ extension Merger {
     /// The names of all attributes in a dialect; that of 2009 has fewer.
     public func attributes(in dialect: MergerDialect) -> [String] {
         switch dialect {
-        case .linux: ["run"] + policy.attributes + Merger.settable + Counters.attributes
+        case .linux:
+            ["run"] + policy.attributes + Merger.settable + (nodeCount > 1 ? ["merge_across_nodes"] : [])
+                + Counters.attributes
         case .first: MergerDialect.firstAttributes
         }
     }
@@ -32,6 +34,7 @@ extension Merger {
         case "max_kernel_pages": return String(configuration.maxKernelPages)
         case "max_page_sharing": return String(configuration.maxPageSharing)
         case "stable_node_chains_prune_millisecs": return String(configuration.pruneMilliseconds)
+        case "merge_across_nodes" where nodeCount > 1: return configuration.mergesAcrossNodes ? "1" : "0"
         case "use_zero_pages": return configuration.usesZeroPages ? "1" : "0"
         case "row_length": return String(configuration.rowLength)
         case "minimum_age_millisecs": return String(configuration.minimumAge)
@@ -73,6 +76,11 @@ extension Merger {
             if !allowingShared { try requireNothingShared(for: attribute) }
             configuration.maxPageSharing = limit
             setSharingLimit()
+        case "merge_across_nodes" where nodeCount > 1:
+            let mergesAcross = try parseUnsignedAttribute(value, name: attribute, in: 0...1) == 1
+            guard mergesAcross != configuration.mergesAcrossNodes else { return }
+            try requireNothingShared(for: attribute)
+            setMergesAcrossNodes(mergesAcross)
         case "stable_node_chains_prune_millisecs":
             configuration.pruneMilliseconds = UInt32(try parseUnsignedAttribute(value, name: attribute))
         case "use_zero_pages":

@@ -114,7 +114,7 @@ extension Merger {
         tally.fullScans += 1
         spaces.rewind()
         if !keepsUnstableTree {
-            unstableTree.removeAll()
+            removeAllFromUnstableTrees()
             waiting.removeAll()
         }
         retryClosedNodes()

@@ -50,7 +50,8 @@ extension Merger {
             }
         }
         var isLeftOver = false
-        switch Merger.find(content, digest, in: &stableTree, of: nodes, with: reader, counting: &comparisons) {
+        let tree = treeNumber(of: address, reader)
+        switch Merger.find(content, digest, in: &stableTrees[tree], of: nodes, with: reader, counting: &comparisons) {
         case .found(let element):
             let node = nodes.choose(
                 from: element, mapping: isInherited ? reader.frame(of: address) : nil, at: ages.nanoseconds,
@@ -65,7 +66,7 @@ extension Merger {
         case .absent:
             break
         }
-        switch findPending(digest, content, with: reader, counting: &comparisons) {
+        switch findPending(digest, content, tree, with: reader, counting: &comparisons) {
         case .found(let node):
             join(node, page, digest, in: &plan)
             return
@@ -75,7 +76,7 @@ extension Merger {
         // The frame that an inherited page maps is nobody's any more; the page waits until it changes.
         if isVolatile || isInherited { return }
         switch Merger.find(
-            content, digest, in: &unstableTree, of: spaces, table, with: reader, counting: &comparisons)
+            content, digest, in: &unstableTrees[tree], of: spaces, table, with: reader, counting: &comparisons)
         {
         case .found(let other):
             if reader.isSamePhysicalPage(address, self.address(of: other)) { return }
@@ -85,8 +86,8 @@ extension Merger {
             guard mayMakeFrames(1) else { return }
             batch.framesToMake += 1
             if isLeftOver { batch.makesDuplicates = true }
-            table.remove(other, from: &unstableTree)
-            let node = nodes.make(digest: digest, founder: self.address(of: other))
+            removeFromUnstableTree(other)
+            let node = nodes.make(digest: digest, founder: self.address(of: other), tree: UInt8(tree))
             batch.pendingNodes[digest, default: []].append(node)
             join(node, other, digest, in: &plan)
             join(node, page, digest, in: &plan)
@@ -96,7 +97,7 @@ extension Merger {
                 joinOthers(node, content, digest, with: reader, counting: &comparisons, in: &plan)
             }
         case .absent:
-            table.insert(page, into: &unstableTree)
+            table.insert(page, into: &unstableTrees[tree], number: UInt8(tree))
             table.setLink(PageLink(.unstable, scanNumber), of: page)
             if isLeftOver, keepsUnstableTree { leftovers.add(page, digest) }
         case .gone:
@@ -116,11 +117,12 @@ extension Merger {
     /// They stand beside the stable tree until they have frames: their founders may still change, and the order of the
     /// stable tree must never break.
     private func findPending(
-        _ digest: PageDigest, _ content: PageContent, with reader: some PageReader, counting comparisons: inout UInt64
+        _ digest: PageDigest, _ content: PageContent, _ tree: Int, with reader: some PageReader,
+        counting comparisons: inout UInt64
     ) -> PendingNode {
         guard let pending = batch.pendingNodes[digest] else { return .absent }
         var anyFull = false
-        for node in pending {
+        for node in pending where nodes[node].tree == tree {
             guard nodes.hasRoom(node) else {
                 anyFull = true
                 continue
@@ -140,9 +142,10 @@ extension Merger {
         guard keepsUnstableTree else { return }
         while nodes.hasRoom(node),
             case .found(let other) = Merger.find(
-                content, digest, in: &unstableTree, of: spaces, table, with: reader, counting: &comparisons)
+                content, digest, in: &unstableTrees[Int(nodes[node].tree)], of: spaces, table, with: reader,
+                counting: &comparisons)
         {
-            table.remove(other, from: &unstableTree)
+            removeFromUnstableTree(other)
             join(node, other, digest, in: &plan)
         }
     }
@@ -154,10 +157,11 @@ extension Merger {
         for node in batch.nodesToPlace where nodes[node].waitsForPlace {
             let content = nodes.content(of: node)
             switch Merger.find(
-                content, nodes.digests[Int(node)], in: &stableTree, of: nodes, with: reader, counting: &comparisons)
+                content, nodes.digests[Int(node)], in: &stableTrees[Int(nodes[node].tree)], of: nodes, with: reader,
+                counting: &comparisons)
             {
             case .absent:
-                nodes.insert(node, into: &stableTree)
+                nodes.insert(node, into: &stableTrees[Int(nodes[node].tree)])
                 nodes[node].isInTree = true
                 nodes[node].waitsForPlace = false
             case .found(let element):

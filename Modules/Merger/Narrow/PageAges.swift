@@ -90,7 +90,7 @@ extension Merger {
     ///
     /// - Complexity: O(n) in all pages.
     mutating func emptyUnstableTree() {
-        unstableTree.removeAll()
+        removeAllFromUnstableTrees()
         waiting.removeAll()
         leftovers.removeAll()
         for page in 0..<UInt32(table.owner.count) << 6 {

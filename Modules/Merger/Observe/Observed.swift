@@ -84,7 +84,7 @@ extension Merger {
         case .zeroed: if keepingZeroed { return }
         case .fresh:
             if FreshMarks(rawValue: link.payload).contains(.inTree) {
-                table.remove(page, from: &unstableTree)
+                removeFromUnstableTree(page)
             }
         case .unstable: leaveUnstableTree(page, link)
         case .stable: leaveNode(link.payload)
@@ -104,7 +104,7 @@ extension Merger {
             // One of them takes its place when they are looked at again.
             for member in members { table.setLink(PageLink(.settled), of: member) }
         }
-        table.remove(page, from: &unstableTree)
+        removeFromUnstableTree(page)
     }
 
     /// Takes one site off a stable node; the last one dissolves it.
@@ -120,6 +120,6 @@ extension Merger {
             freeRows.append(nodes[node].row)
             freeRows.append(contentsOf: nodes[node].olderRows)
         }
-        nodes.removeEmpty(node, from: &stableTree)
+        nodes.removeEmpty(node, from: &stableTrees[Int(nodes[node].tree)])
     }
 }

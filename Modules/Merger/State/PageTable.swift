@@ -19,6 +19,9 @@ struct PageTable {
     /// When a page was last seen to have changed, in ticks of ``PageAges``, by page; empty unless that is kept.
     private(set) var changeTimes: [UInt32] = []
     private(set) var keepsChangeTimes = false
+    /// The number of the unstable tree that a page was put into, by page; empty while there is only one.
+    private var trees: [UInt8] = []
+    private(set) var keepsTrees = false
     /// Pages that are not absent and not zeroed, by chunk.
     private(set) var present: [UInt64] = []
     /// Pages that a scan must look at even if the memory reports no change, by chunk.
@@ -109,6 +112,7 @@ struct PageTable {
         digests.append(contentsOf: repeatElement(PageDigest(0), count: pages))
         links.append(contentsOf: repeatElement(PageLink.absent, count: pages))
         if keepsChangeTimes { changeTimes.append(contentsOf: repeatElement(0, count: pages)) }
+        if keepsTrees { trees.append(contentsOf: repeatElement(0, count: pages)) }
         return chunk
     }
 
@@ -119,7 +123,26 @@ struct PageTable {
         free.append(chunk)
     }
 
-    func insert(_ page: UInt32, into tree: inout any PageTree) { tree.insert(page, in: digests.span) }
+    /// Puts a page into the unstable tree of this number.
+    mutating func insert(_ page: UInt32, into tree: inout any PageTree, number: UInt8) {
+        if keepsTrees { trees[Int(page)] = number }
+        tree.insert(page, in: digests.span)
+    }
+
+    /// The number of the unstable tree that a page is in.
+    func tree(of page: UInt32) -> Int { keepsTrees ? Int(trees[Int(page)]) : 0 }
+
+    /// Begins to keep which tree a page is in; all trees are empty.
+    mutating func keepTrees() {
+        keepsTrees = true
+        trees = [UInt8](repeating: 0, count: links.count)
+    }
+
+    /// There is one tree only.
+    mutating func forgetTrees() {
+        keepsTrees = false
+        trees = []
+    }
 
     func remove(_ page: UInt32, from tree: inout any PageTree) { tree.remove(page, in: digests.span) }
 

@@ -110,7 +110,9 @@ extension StableNodes {
             dispose(element)
             freeChains.append(number)
         } else if node == element {
+            let tree = nodes[Int(element)].tree
             nodes[Int(element)] = StableNode()
+            nodes[Int(element)].tree = tree
             nodes[Int(element)].isAnchor = true
             nodes[Int(element)].isInTree = true
             nodes[Int(element)].chain = number

@@ -24,6 +24,8 @@ struct StableNode {
     /// The chain that it hangs in, and its place there; ``StableNodes/noChain`` for the only node of a content.
     var chain = StableNodes.noChain
     var placeInChain: UInt32 = 0
+    /// The number of the stable tree that it belongs to.
+    var tree: UInt8 = 0
     /// The place of the node's group in the plan under way.
     var group: UInt32?
     /// The address space that joined last, and how many of its pages joined: decides on the length of the row.
@@ -70,8 +72,9 @@ struct StableNodes {
     var isEmpty: Bool { free.count == nodes.count }
 
     /// A new node for a content seen in `founder`.
-    mutating func make(digest: PageDigest, founder: PageAddress) -> UInt32 {
+    mutating func make(digest: PageDigest, founder: PageAddress, tree: UInt8) -> UInt32 {
         var node = StableNode()
+        node.tree = tree
         node.founder = founder
         if let number = free.popLast() {
             nodes[Int(number)] = node

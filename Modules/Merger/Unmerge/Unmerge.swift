@@ -131,7 +131,7 @@ extension Merger {
     /// After `run` 2: areas stay registered, everything known of their pages goes.
     mutating func forgetEverything() {
         for slot in spaces.slotOfArea.values { forgetPages(ofSlot: slot) }
-        unstableTree.removeAll()
+        removeAllFromUnstableTrees()
         waiting.removeAll()
         leftovers.removeAll()
         areasToForget = Array(spaces.slotOfArea.keys)
