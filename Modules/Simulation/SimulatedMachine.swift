@@ -41,8 +41,13 @@ public final class SimulatedMachine {
 
     /// The value of an attribute.
     ///
+    /// - Parameters:
+    ///   - attribute: A name of either dialect.
+    ///   - dialect: Which `pages_shared` is meant; that of the merger's own dialect unless told otherwise.
     /// - Throws: `AttributeError.unknown`.
-    public func value(of attribute: String) throws(AttributeError) -> String { try merger.value(of: attribute) }
+    public func value(of attribute: String, in dialect: MergerDialect? = nil) throws(AttributeError) -> String {
+        try merger.value(of: attribute, in: dialect)
+    }
 
     /// The names of all attributes, in the merger's dialect.
     public var attributes: [String] { merger.attributes }
