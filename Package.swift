@@ -29,6 +29,7 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 var parts: [Part] = [
@@ -93,7 +94,8 @@ var parts: [Part] = [
         name: "samepage", kind: .tool, path: "Tools/samepage",
         needs: [
             "Assembly", "InProcess", "Daemon", "ControlSocket", "Merger", "FrontEnd", "PageChecksum", "ScanPolicy",
-            "CLinuxMemory", argumentParser, configuration, lifecycle, signals, logging,
+            "CLinuxMemory", "Simulation", "SimulatedMemory", argumentParser, configuration, lifecycle, signals, logging,
+            yaml,
         ]),
     // Remap and Wire come in by links to their folders: an Embedded module cannot import others.
     Part(
@@ -181,6 +183,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],

@@ -9,7 +9,7 @@ struct Samepage: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             DaemonCommand.self, RunCommand.self, StatusCommand.self, GetCommand.self, SetCommand.self, DemoCommand.self,
-            DemoProcessCommand.self, StrategiesCommand.self,
+            DemoProcessCommand.self, SimulateCommand.self, StrategiesCommand.self,
         ])
 
     /// Runs a command. Results go to standard output; an error is one line on standard error, with exit status 64 for a

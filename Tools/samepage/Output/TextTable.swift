@@ -11,6 +11,9 @@ package struct TextTable: Sendable {
     /// Adds a line.
     package mutating func add(_ cells: String...) { rows.append(cells) }
 
+    /// Adds a line.
+    package mutating func add(_ cells: [String]) { rows.append(cells) }
+
     /// The lines, each with a newline.
     package var text: String {
         let columns = rows.map(\.count).max() ?? 0

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Assembly
+import Merger
+import Simulation
+
+/// `samepage simulate`.
+struct SimulateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate",
+        abstract: "Run a scenario on simulated memory: programs, what they do, and what the merger counts.",
+        discussion: """
+            Deterministic, and without any privilege. The exit status is 1 when an expectation of the scenario does not \
+            hold. Documentation/Scenarios.md describes the files.
+            """)
+
+    @Argument(help: "A file in YAML.")
+    var scenario: String
+
+    @Option(help: "Whose behaviour the merger has: linux or 2009. Without it, all that the scenario is made for.")
+    var dialect: DialectArgument?
+
+    @Flag(help: "How the timeline is printed.")
+    var format = Format.table
+
+    @Option(help: ArgumentHelp("Write a plot of the counters over full scans to this file, in SVG.", valueName: "file"))
+    var svg: String?
+
+    enum Format: String, EnumerableFlag { case table, json, csv }
+
+    func run() throws {
+        let text = try TextFile.read(scenario)
+        let dialects = try dialect.map { [$0.dialect] } ?? ScenarioFile(text, path: scenario).dialects
+        var reports: [ScenarioReport] = []
+        for dialect in dialects {
+            let file = try ScenarioFile(text, path: scenario, dialect: dialect)
+            reports.append(try ScenarioReport(file, dialect: dialect, path: scenario))
+        }
+        switch format {
+        case .table: print(reports.map(\.table).joined(separator: "\n"), terminator: "")
+        case .csv: print(ScenarioReport.csv(reports), terminator: "")
+        case .json: print(try JSONOutput.text(of: reports), terminator: "")
+        }
+        if let svg, let last = reports.last { try ScenarioPlot(last.run).write(to: svg) }
+        let failures = reports.flatMap { report in
+            report.run.failures.map { "\(scenario), dialect \(report.dialect.rawValue), \($0)" }
+        }
+        guard let first = failures.first else { return }
+        let more = failures.count > 1 ? " (and \(failures.count - 1) more)" : ""
+        throw CommandFailure(first + more)
+    }
+}

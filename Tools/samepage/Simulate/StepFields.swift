@@ -1,0 +1,143 @@
+import Merger
+import SimulatedMemory
+import Simulation
+
+/// One step of a scenario file: the first field says what happens, others how.
+struct StepFields {
+    private let fields: ScenarioFields
+    private let kind: String
+
+    private static let kinds: [String: [String]] = [
+        "map": ["pages", "mergeable", "node", "kind"], "unmap": [], "mergeable": [], "unmergeable": [], "discard": [],
+        "fill": ["byte", "text", "number"], "write": ["text", "offset"], "fork": ["as"], "exit": [], "pin": [],
+        "unpin": [], "set": ["error"], "scan": [], "until": ["scans"], "wake": [], "expect": ["program"], "memory": [],
+    ]
+
+    init(_ fields: ScenarioFields) throws(CommandFailure) {
+        self.fields = fields
+        let known = fields.names.filter { Self.kinds[$0] != nil }
+        guard let kind = known.first, known.count == 1 || kind == fields.names.first else {
+            let all = Self.kinds.keys.sorted().joined(separator: ", ")
+            throw CommandFailure("\(fields.path):\(fields.line): a step has one of the fields \(all)")
+        }
+        self.kind = kind
+        try fields.allow([kind, "only"] + Self.kinds[kind]!)
+    }
+
+    /// Whether the step is one of a dialect.
+    func applies(in dialect: MergerDialect) throws(CommandFailure) -> Bool {
+        guard let names = try fields.texts("only") else { return true }
+        guard names.allSatisfy({ MergerDialect(rawValue: $0) != nil }) else {
+            throw fields.failure("only", "it takes linux or 2009")
+        }
+        return names.contains(dialect.rawValue)
+    }
+
+    func step() throws(CommandFailure) -> Scenario.Step { Scenario.Step(try action(), line: fields.line) }
+
+    private func action() throws(CommandFailure) -> Scenario.Action {
+        switch kind {
+        case "map": return try map()
+        case "unmap": return .unmap(try place())
+        case "mergeable": return .advise(try place(), .mergeable)
+        case "unmergeable": return .advise(try place(), .unmergeable)
+        case "discard": return .advise(try place(), .dontNeed)
+        case "fill": return .fill(try place(), try content())
+        case "write":
+            let text = try required("text")
+            return .write(
+                try place(), Array(text.utf8), offset: Int(try fields.number("offset", in: -65536...65535) ?? 0))
+        case "fork": return .fork(try required("fork"), child: try required("as"))
+        case "exit": return .exit(try required("exit"))
+        case "pin": return .pin(try place(), true)
+        case "unpin": return .pin(try place(), false)
+        case "set":
+            guard let pair = try fields.pairs("set")?.first, try fields.pairs("set")?.count == 1 else {
+                throw fields.failure("set", "it takes one attribute and its value, as {run: 1}")
+            }
+            return .set(pair.name, pair.value, error: try fields.text("error"))
+        case "scan": return .scan(UInt64(try count("scan")))
+        case "until":
+            let most = try fields.number("scans", in: 1...1_000_000) ?? 100
+            return .scanUntil(try conditions("until"), atMost: UInt64(most))
+        case "wake": return .wake(UInt64(try count("wake")))
+        case "expect":
+            let conditions = try conditions("expect")
+            if let program = try fields.text("program") { return .expectProgram(program, conditions) }
+            return .expect(conditions)
+        default:
+            if try fields.text("memory") == "plenty" { return .shortage(after: nil) }
+            return .shortage(after: Int(try fields.number("memory", in: 0...Int64(Int32.max)) ?? 0))
+        }
+    }
+
+    private func required(_ name: String) throws(CommandFailure) -> String {
+        guard let text = try fields.text(name), !text.isEmpty else {
+            throw fields.failure(name, "it is missing from '\(kind)'")
+        }
+        return text
+    }
+
+    private func count(_ name: String) throws(CommandFailure) -> Int64 {
+        try fields.number(name, in: 1...1_000_000) ?? 1
+    }
+
+    private func map() throws(CommandFailure) -> Scenario.Action {
+        guard let pages = try fields.number("pages", in: 1...Int64(1) << 40) else {
+            throw fields.failure("pages", "it is missing from 'map'")
+        }
+        let kinds: [String: SimulatedMapping] = ["anonymous": .anonymous, "shared": .shared, "special": .special]
+        guard let kind = kinds[try fields.text("kind") ?? "anonymous"] else {
+            throw fields.failure("kind", "it takes anonymous, shared or special")
+        }
+        return .map(
+            try place(), pages: UInt64(pages), kind: kind, node: UInt8(try fields.number("node", in: 0...63) ?? 0),
+            isMergeable: try fields.flag("mergeable") ?? true)
+    }
+
+    private func content() throws(CommandFailure) -> Scenario.Content {
+        if let number = try fields.number("number", in: 0...Int64.max) { return .numbered(first: UInt64(number)) }
+        if let text = try fields.text("text") { return .text(text) }
+        let text = try required("byte")
+        if text.utf8.count == 1 { return .byte(text.utf8.first!) }
+        guard let byte = UInt8(text) else {
+            throw fields.failure("byte", "'\(text)' is neither one letter nor a number from 0 to 255")
+        }
+        return .byte(byte)
+    }
+
+    /// `program.area`, `program.area[3]` or `program.area[0-31]`.
+    private func place() throws(CommandFailure) -> Scenario.Place {
+        let text = try required(kind)
+        let parts = text.split(separator: "[", maxSplits: 1)
+        let names = (parts.first ?? "").split(separator: ".", omittingEmptySubsequences: false)
+        guard names.count == 2, names.allSatisfy({ !$0.isEmpty }) else { throw wrongPlace(text) }
+        var place = Scenario.Place(program: String(names[0]), area: String(names[1]))
+        guard parts.count == 2 else { return place }
+        guard parts[1].last == "]" else { throw wrongPlace(text) }
+        let bounds = parts[1].dropLast().split(separator: "-", omittingEmptySubsequences: false).map { UInt64($0) }
+        guard (1...2).contains(bounds.count), let first = bounds[0], let last = bounds[bounds.count - 1], first <= last,
+            last < 1 << 40
+        else { throw wrongPlace(text) }
+        place.pages = first..<last + 1
+        return place
+    }
+
+    private func wrongPlace(_ text: String) -> CommandFailure {
+        fields.failure(kind, "'\(text)' names no pages: program.area, program.area[3] or program.area[0-31]")
+    }
+
+    private func conditions(_ name: String) throws(CommandFailure) -> [Scenario.Condition] {
+        var conditions: [Scenario.Condition] = []
+        for (attribute, text) in try fields.pairs(name) ?? [] {
+            let sign = Scenario.Comparison.allCases.first { text.hasPrefix($0.rawValue) }
+            let number = text.dropFirst(sign?.rawValue.count ?? 0).drop { $0 == " " }
+            guard let number = Int(number) else {
+                throw fields.failure(name, "\(attribute): '\(text)' is no number, nor one after >=, <= or !=")
+            }
+            conditions.append(Scenario.Condition(attribute, sign ?? .equal, number))
+        }
+        guard !conditions.isEmpty else { throw fields.failure(name, "it takes attributes and numbers") }
+        return conditions
+    }
+}
