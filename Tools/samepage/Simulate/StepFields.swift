@@ -99,11 +99,11 @@ struct StepFields {
         if let number = try fields.number("number", in: 0...Int64.max) { return .numbered(first: UInt64(number)) }
         if let text = try fields.text("text") { return .text(text) }
         let text = try required("byte")
-        if text.utf8.count == 1 { return .byte(text.utf8.first!) }
-        guard let byte = UInt8(text) else {
-            throw fields.failure("byte", "'\(text)' is neither one letter nor a number from 0 to 255")
+        if let byte = UInt8(text) { return .byte(byte) }
+        guard text.utf8.count == 1, let letter = text.utf8.first else {
+            throw fields.failure("byte", "'\(text)' is neither a number from 0 to 255 nor one letter")
         }
-        return .byte(byte)
+        return .byte(letter)
     }
 
     /// `program.area`, `program.area[3]` or `program.area[0-31]`.
