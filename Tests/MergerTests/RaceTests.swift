@@ -107,6 +107,32 @@ struct RaceTests {
         rig.expectSound()
     }
 
+    @Test(
+        "two founders that become what is merged already are un-shared in 2009, and a second frame of it today",
+        arguments: MergerDialect.allCases)
+    func contentAlreadyThere(dialect: MergerDialect) throws {
+        let tree = Variant.Tree.redBlackContent
+        let rig = Rig(Variant(dialect: dialect, checksum: .weak, stable: tree, unstable: tree))
+        try rig.add(1)
+        // Of the same checksum: by another one it would be noticed that they changed.
+        let (merged, other) = try alike(rig)
+        rig.fill(1, 0..<2, merged)
+        rig.scan(2)
+        rig.fill(1, 2..<4, other)
+        rig.scan()
+        let (founders, bytes) = ([rig.page(1, 2), rig.page(1, 3)], rig.bytes(merged))
+        rig.memory.interference = { memory, moment in
+            if moment == .beforeMerging { for page in founders { memory.write(bytes, to: page) } }
+        }
+        rig.scan()
+        rig.memory.interference = nil
+        if dialect == .first { rig.expect(1, 1, volatile: 2) } else { rig.expect(2, 2) }
+        rig.scan(3)
+        if dialect == .first { rig.expect(1, 3) } else { rig.expect(2, 2) }
+        rig.expectFilled(1, 0..<4, merged)
+        rig.expectNothingLeft()
+    }
+
     /// Two characters whose pages have the same weak checksum.
     private func alike(_ rig: Rig) throws -> (Character, Character) {
         var seen: [PageDigest: Character] = [:]

@@ -38,7 +38,9 @@ extension Merger {
         }
         let makesDuplicates = batch.makesDuplicates
         batch.clear()
-        batch.isMatchPending = !batch.candidates.isEmpty || makesDuplicates
+        // KSM's first version looks at once whether the content of a new node is in the stable tree already.
+        let placesAtOnce = configuration.dialect == .first && !batch.nodesToPlace.isEmpty
+        batch.isMatchPending = !batch.candidates.isEmpty || makesDuplicates || placesAtOnce
     }
 
     private mutating func record(_ outcome: SiteOutcome, _ page: UInt32, node: UInt32?) {
