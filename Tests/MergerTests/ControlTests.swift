@@ -70,6 +70,17 @@ struct ControlTests {
         #expect(throws: AttributeError.self) { try rig.set("max_kernel_pages", to: "-1") }
     }
 
+    @Test("max_kernel_pages below what is in use frees nothing", arguments: MergerDialect.allCases)
+    func lowered(dialect: MergerDialect) throws {
+        let rig = try merged(Variant(dialect: dialect))
+        try rig.set("max_kernel_pages", to: "1")
+        rig.fill(1, 12..<13, "a")
+        rig.fill(1, 13..<15, "c")
+        rig.scan(3)
+        // More of what is shared joins; a third content has to wait.
+        rig.expect(2, 11, volatile: 1, unshared: 1)
+    }
+
     @Test("an unmerge that fails turns run into 0 and is told", arguments: [SiteOutcome.outOfMemory, .busy])
     func unmergeFails(answer: SiteOutcome) throws {
         let rig = try merged()
