@@ -45,14 +45,18 @@ struct ScenarioReport {
         ("pages_scanned", { Int($0.pagesScanned) }), ("pages_skipped", { Int($0.pagesSkipped) }),
     ]
 
-    /// The timeline for people.
+    /// The timeline for people. What few scenarios are about is left out of the others.
     var table: String {
+        let columns = Self.columns.filter { column in
+            !["ksm_zero_pages", "pages_skipped"].contains(column.name)
+                || run.timeline.contains { column.value($0.counters) != 0 }
+        }
         var table = TextTable()
-        table.add(["Event", "scans", "ms"] + Self.columns.map { $0.name })
+        table.add(["Event", "scans", "ms"] + columns.map { $0.name })
         for moment in run.timeline {
             table.add(
                 [StandardError.printable(moment.event), String(moment.scans), String(moment.nanoseconds / 1_000_000)]
-                    + Self.columns.map { String($0.value(moment.counters)) })
+                    + columns.map { String($0.value(moment.counters)) })
         }
         let expectations = run.failures.isEmpty ? "all expectations hold" : "\(run.failures.count) expectations fail"
         let about = run.scenario.about.isEmpty ? "" : StandardError.printable(run.scenario.about) + "\n"
