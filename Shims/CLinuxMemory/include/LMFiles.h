@@ -42,10 +42,6 @@ struct lm_piece {
     size_t size;
 };
 
-static inline long lm_pwritev(int descriptor, const struct lm_piece *pieces, int count, int64_t offset) {
-    return lm_system_call(SYS_pwritev, descriptor, (long)pieces, count, (long)offset, 0, 0);
-}
-
 static inline int lm_ftruncate(int descriptor, int64_t size) {
     return (int)lm_system_call(SYS_ftruncate, descriptor, (long)size, 0, 0, 0, 0);
 }
