@@ -54,6 +54,10 @@ struct ProcessTorture: ParsableCommand {
         try torture(options, folder: folder, tool: tool)
     }
 
+    /// Nanoseconds.
+    private static let longestRound: UInt64 = 30_000_000_000
+    private static let shortestRound: UInt64 = 10_000_000_000
+
     private func torture(_ options: ProcessOptions, folder: String, tool: String) throws {
         let sources = "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")
         try Torture.run(
@@ -66,12 +70,13 @@ struct ProcessTorture: ParsableCommand {
         var report = ProcessReport(options: options, board: board)
         let start = Raw.now
         let length = UInt64(seconds) * 1_000_000_000
-        let rounds = UInt64(max(1, (seconds + 15) / 30))
-        while report.rounds < rounds, !findings.isBad {
+        // A round is over before its time when all comes to rest sooner: there are as many as fit.
+        while report.rounds == 0 || Raw.now - start + ProcessTorture.shortestRound <= length, !findings.isBad {
+            let left = length - min(length, Raw.now - start)
             let round = ProcessRound(
                 number: report.rounds, options: options, board: board, folder: folder, findings: findings, tool: tool,
                 script: "/\(sources)/Programs/Torture/torture.py")
-            report.daemons.add(try round.run(nanoseconds: length / rounds), less: Watcher.Sums())
+            report.daemons.add(try round.run(nanoseconds: min(left, ProcessTorture.longestRound)), less: Watcher.Sums())
             report.rounds += 1
         }
         report.seconds = Double(Raw.now - start) / 1e9
