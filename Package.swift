@@ -125,8 +125,9 @@ var parts: [Part] = [
     Part(
         name: "MergerTests", kind: .test, path: "Tests/MergerTests",
         needs: [
-            "Merger", "SimulatedMemory", "Conformance", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy",
-            "JHash2Checksum", "XXHashChecksum", "RedBlackTree", "HashTableIndex", "FixedPolicy", "SmartScanPolicy",
+            "Merger", "Simulation", "SimulatedMemory", "Conformance", "PageMemory", "PageChecksum", "PageTree",
+            "ScanPolicy", "JHash2Checksum", "XXHashChecksum", "RedBlackTree", "HashTableIndex", "FixedPolicy",
+            "SmartScanPolicy",
         ]),
     Part(
         name: "SimulationTests", kind: .test, path: "Tests/SimulationTests",

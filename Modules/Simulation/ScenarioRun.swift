@@ -75,6 +75,7 @@ public struct ScenarioRun {
     ///   mapped, memory that was used up. Expectations that do not hold are collected in ``failures`` instead.
     public mutating func finish() throws(ScenarioFailure) {
         for step in scenario.steps { try perform(step) }
+        for violation in machine.bookkeepingViolations() { fail(0, "a mistake of Samepage's own: \(violation)") }
     }
 
     private mutating func perform(_ step: Scenario.Step) throws(ScenarioFailure) {

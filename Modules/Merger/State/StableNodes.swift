@@ -68,8 +68,11 @@ struct StableNodes {
         _modify { yield &nodes[Int(node)] }
     }
 
-    /// Whether there are none, those without frames yet included.
-    var isEmpty: Bool { free.count == nodes.count }
+    /// How many there are, those without frames yet included.
+    var count: Int { nodes.count - free.count }
+
+    /// Whether there are none.
+    var isEmpty: Bool { count == 0 }
 
     /// A new node for a content seen in `founder`.
     mutating func make(digest: PageDigest, founder: PageAddress, tree: UInt8) -> UInt32 {

@@ -14,6 +14,9 @@ extension SimulatedMemory: PageObserver {
         reach(.beforeObserving(id))
         guard let area = areas[id] else { throw .noSuchArea(id) }
         let wanted = pages.clamped(to: 0..<area.pageCount)
+        if refuses(.observe, PageAddress(area: id, index: wanted.lowerBound)) != nil {
+            throw .system(call: "observe", code: 12)
+        }
         let range = area.firstPage + UInt64(wanted.lowerBound)..<area.firstPage + UInt64(wanted.upperBound)
         var found: [ObservedRun] = []
         let mappings = spaces[area.space]?.mappings ?? Mappings()

@@ -73,6 +73,9 @@ extension SimulatedMemory {
         }
     }
 
+    /// Whether a frame was given back, and is still mapped: by a child of a fork that the merger had not come to.
+    public func isOrphaned(_ frame: Frame) -> Bool { frames.records[frame]?.isReleased ?? false }
+
     /// What the memory's own books got wrong, found by counting again: mappers of frames and of forked pages, pins, pages
     /// outside of mappings, areas. Empty, or a mistake of this module.
     ///

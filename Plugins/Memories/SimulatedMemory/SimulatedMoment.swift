@@ -31,6 +31,8 @@ public enum SimulatedMoment: Hashable, Sendable {
 
 /// A step of the memory that a test may refuse for a page.
 public enum SimulatedStep: Hashable, Sendable, CaseIterable {
+    /// Observing a range that begins with this page: when refused, whatever for, the call fails for want of memory.
+    case observe
     /// Filling new frames from this page: when refused, no site of the group is merged.
     case fill
     /// Sharing this page.
