@@ -7,6 +7,13 @@ enum Environment {
     /// The number of the first of them (`SAMEPAGE_FIRST_SEQUENCE`).
     static var firstSequence: Int? { number("SAMEPAGE_FIRST_SEQUENCE") }
 
+    #if DEBUG
+        /// Whether the build is optimized: sequences are ten times and more as fast then.
+        static let isOptimized = false
+    #else
+        static let isOptimized = true
+    #endif
+
     private static func number(_ name: String) -> Int? {
         // SAFETY: the environment is not changed while tests run, and the string is copied at once.
         unsafe getenv(name).flatMap { unsafe Int(String(cString: $0)) }

@@ -46,9 +46,6 @@ extension Walk {
                 continue
             }
             let limit = max(Int(rig.variant.maxPageSharing), Int(rig.witness.sharers))
-            if rig.variant.rowLength == 1, merged > frames.count * limit {
-                fail("\(merged) pages share \(frames.count) frames, \(limit) each at most")
-            }
             // One may stay alone while all frames are full. A row that is full was once shorter: it counts as one frame.
             if twins.count - merged == 1, merged > 0, merged % limit == 0 || rig.variant.rowLength > 1, merged >= limit,
                 rig.variant.rowLength > 1 || merged == frames.count * limit
@@ -69,6 +66,7 @@ extension Walk {
             }
             if twins.count == 1, merged == 0 { unshared += 1 }
         }
+        verifyFrames()
         if !rig.witness.toUnshare.isEmpty { fail("\(rig.witness.toUnshare) are shared by too few") }
         let found = [
             "frames": census.frames, "sites": census.merged, "unshared": unshared, "volatile": 0,
@@ -86,5 +84,24 @@ extension Walk {
         if zeros, counters.zeroPages < census.zeroed {
             fail("\(census.zeroed) pages of zeros are given back, \(counters.zeroPages) are counted")
         }
+    }
+
+    /// No frame has more pages than it may, and the merger's books are right.
+    private func verifyFrames() {
+        var mappers: [Frame: Int] = [:]
+        for (slot, contents) in model.enumerated() where areas[slot] != nil {
+            for page in contents.keys {
+                if let frame = rig.memory.frame(of: address(slot, page)!) { mappers[frame, default: 0] += 1 }
+            }
+        }
+        let limit = max(Int(rig.variant.maxPageSharing), mostSharers)
+        for (frame, count) in mappers where rig.variant.rowLength == 1 && rig.variant.dialect == .linux && count > limit
+        {
+            fail("\(count) pages share frame \(frame.rawValue), \(limit) at most")
+        }
+        let (interference, tally) = (rig.memory.interference, rig.memory.tally)
+        rig.memory.interference = nil
+        for violation in rig.merger.bookkeepingViolations(reading: rig.memory) { fail(violation) }
+        (rig.memory.interference, rig.memory.tally) = (interference, tally)
     }
 }

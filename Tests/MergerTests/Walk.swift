@@ -18,10 +18,13 @@ final class Walk {
     private var refusals = 0
     /// Whether zeros that were given back may have been forgotten by `run` 2.
     private var zerosForgotten = false
+    /// As many as `minimum_sharers` has asked for may share a frame, whatever `max_page_sharing` is.
+    private(set) var mostSharers: Int
     /// The first thing that went wrong.
     private(set) var failure: String?
 
     init(_ variant: Variant) {
+        mostSharers = Int(variant.minimumSharers)
         rig = Rig(variant)
         rig.memory.interference = { [unowned self] _, moment in
             rig.clock += rig.clockStep
@@ -131,6 +134,7 @@ final class Walk {
             fail("\(error)")
         }
         rig.witness.require(age: age, sharers: sharers)
+        mostSharers = max(mostSharers, Int(sharers))
     }
 
     private func race() {
