@@ -51,7 +51,7 @@ extension MemoryExamination {
             end = run.start + run.count
             switch run.state {
             case .changed, .inherited: changed.formUnion(run.start..<end)
-            case .absent, .discarded: absent.formUnion(run.start..<end)
+            case .absent, .discarded, .zeroed: absent.formUnion(run.start..<end)
             }
         }
         return (changed, absent)

@@ -13,6 +13,9 @@ public struct ObservedRun: Hashable, Sendable {
         case discarded
         /// The pages map frames of the store, and no merge that was asked for put them there: those of a forked child.
         case inherited
+        /// The pages held zeros and were given back, and no merge that the merger remembers did that: those of a forked
+        /// child, and those that were forgotten.
+        case zeroed
     }
 
     /// The place of the first page in its area.

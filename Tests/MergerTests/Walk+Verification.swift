@@ -24,7 +24,7 @@ extension Walk {
     }
 
     /// After some quiet scans: everything that can be shared is, and the counters say what a recount finds.
-    func verifyFigures(zeros: Bool) {
+    func verifyFigures() {
         let census = rig.memory.census()
         let counters = rig.counters
         var pages: [[UInt8]: [PageAddress]] = [:]
@@ -81,7 +81,7 @@ extension Walk {
         if found != counted { fail("a recount finds \(found), the merger says \(counted)") }
         if rig.variant.rowLength == 1, census.unmappedFrames > 0 { fail("a frame is kept that nobody maps") }
         // A page given back, written and discarded between two observations looks as if nothing had happened.
-        if zeros, counters.zeroPages < census.zeroed {
+        if counters.zeroPages < census.zeroed {
             fail("\(census.zeroed) pages of zeros are given back, \(counters.zeroPages) are counted")
         }
     }

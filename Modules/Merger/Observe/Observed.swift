@@ -16,6 +16,7 @@ extension Merger {
                 case .inherited: markChanged(index..<chunkEnd, isInherited: true)
                 case .absent: markAbsent(index..<chunkEnd, keepingZeroed: true)
                 case .discarded: markAbsent(index..<chunkEnd, keepingZeroed: false)
+                case .zeroed: markZeroed(index..<chunkEnd)
                 }
                 index = chunkEnd
             }
@@ -33,13 +34,7 @@ extension Merger {
 
     /// Pages of one chunk that may have changed.
     private mutating func markChanged(_ pages: Range<UInt32>, isInherited: Bool = false) {
-        let place = pages.lowerBound >> 6
-        var chunk = spaces.areas[Int(window.slot)]!.chunks[Int(place)]
-        if chunk == PageTable.noChunk {
-            guard let new = table.allocateChunk(owner: window.slot, place: place) else { return }
-            chunk = new
-            spaces.setChunk(chunk, slot: window.slot, place: place)
-        }
+        guard let chunk = makeChunk(at: pages.lowerBound >> 6) else { return }
         for index in pages {
             let page = chunk << 6 | index & 63
             let link = table.link(page)
@@ -65,6 +60,25 @@ extension Merger {
             }
             table.setLink(PageLink(.fresh, marks.rawValue), of: page)
         }
+    }
+
+    /// Pages of one chunk that were given back, which is not known here.
+    private mutating func markZeroed(_ pages: Range<UInt32>) {
+        guard let chunk = makeChunk(at: pages.lowerBound >> 6) else { return }
+        for index in pages {
+            forget(chunk << 6 | index & 63)
+            table.setLink(PageLink(.zeroed), of: chunk << 6 | index & 63)
+        }
+    }
+
+    /// The chunk at a place of the area in the window; a new one where no page was seen yet. `nil` when page numbers are
+    /// used up.
+    private mutating func makeChunk(at place: UInt32) -> UInt32? {
+        let known = spaces.areas[Int(window.slot)]!.chunks[Int(place)]
+        guard known == PageTable.noChunk else { return known }
+        guard let chunk = table.allocateChunk(owner: window.slot, place: place) else { return nil }
+        spaces.setChunk(chunk, slot: window.slot, place: place)
+        return chunk
     }
 
     /// Pages of one chunk that hold nothing.

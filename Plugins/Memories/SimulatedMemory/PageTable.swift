@@ -32,6 +32,8 @@ struct PageChunk {
     var known: UInt64 = 0
     /// Pages of zeros that a merge gave back, and that ceased to be so since they were last observed.
     var discarded: UInt64 = 0
+    /// Pages of zeros that were given back, and that the next observation tells of.
+    var untoldZeros: UInt64 = 0
     /// Pages that map a frame, and no merge of their area put them there.
     var inherited: UInt64 = 0
     /// Of those, the pages to which a fork gave the frame.
@@ -50,6 +52,7 @@ struct PageChunk {
         if hasChanged { changed |= bit } else { changed &= ~bit }
         if holding.exists && !hasChanged { known |= bit }
         if case .zeros = old { discarded |= bit }
+        untoldZeros &= ~bit
         if case .zeros = holding { discarded &= ~bit }
         inherited &= ~bit
         forkedFrames &= ~bit
@@ -77,15 +80,22 @@ struct PageChunk {
         case .shared:
             known |= bit
             return hasChanged ? (forkedFrames & bit != 0 ? .inherited : .changed) : nil
+        case .zeros where untoldZeros & bit != 0:
+            untoldZeros &= ~bit
+            known &= ~bit
+            return .zeroed
         case .absent, .zeros:
             known &= ~bit
             return wasDiscarded ? .discarded : wasKnown || !tracksChanges ? .absent : nil
         }
     }
 
-    /// Lets the next observation report what exists. O(64)
+    /// Lets the next observation report what exists, and what was given back. O(64)
     mutating func forgetObservations(_ offsets: Range<UInt64>) {
-        for offset in offsets where holdings[Int(offset)].exists { changed |= 1 << offset }
+        for offset in offsets {
+            if holdings[Int(offset)].exists { changed |= 1 << offset }
+            if case .zeros = holdings[Int(offset)] { untoldZeros |= 1 << offset }
+        }
     }
 
     /// Lets no observation tell of what was. O(64)

@@ -5,7 +5,7 @@ extension SimulatedMemory: PageObserver {
     ///
     /// A merged page is reported as changed only when a write has broken its sharing, or when it was merged before its area
     /// was registered. Pages that map a frame since a fork are inherited. Pages that a merge gave back because they held
-    /// zeros are absent; what is not mergeable any more is discarded.
+    /// zeros are absent, unless that is not known; what is not mergeable any more is discarded.
     public func observe(
         _ id: AreaID, pages: Range<UInt32>, into runs: inout [ObservedRun]
     ) throws(PageMemoryError) {

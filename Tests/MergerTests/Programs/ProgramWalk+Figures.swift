@@ -65,8 +65,7 @@ extension ProgramWalk {
             let content = ContentClass(bytes: bytes, node: mergesAcross ? 0 : record.node)
             let state = memory.state(of: page, in: program.id)
             guard state != .zero else {
-                let isCounted = !uncountedZeros.contains(ModelPlace(space: program.id, page: page))
-                figures.zeroPages += isCounted ? 1 : 0
+                figures.zeroPages += 1
                 continue
             }
             figures.rmapItems += 1

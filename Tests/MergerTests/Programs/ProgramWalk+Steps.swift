@@ -19,7 +19,6 @@ extension ProgramWalk {
             guard let program = programs[slot], program.maps(any: pages) else { return false }
             memory.unmap(program.id, pages)
             for page in pages { programs[slot]!.pages[page] = nil }
-            forgetZeros(slot, pages)
             note("unmap")
             return true
         case .remap(let slot, let pages, let first): return remap(slot, pages, first)
@@ -93,7 +92,6 @@ extension ProgramWalk {
         let expected = program.pages[page] == nil ? unmapped : nil
         guard attempt(expected, { () throws(SimulatedFault) in try body(program.id) }) else { return false }
         programs[slot]!.pages[page]?.content = bytes
-        forgetZeros(slot, page..<page + 1)
         return expected == nil
     }
 
@@ -113,9 +111,6 @@ extension ProgramWalk {
         }
         note(id)
         programs[childSlot] = program.child(id)
-        for page in program.pages.keys where memory.state(of: page, in: id) == .zero {
-            uncountedZeros.insert(ModelPlace(space: id, page: page))
-        }
         noteInherited(by: program.child(id))
         note("fork")
         return true
@@ -137,12 +132,8 @@ extension ProgramWalk {
             target.overlaps(pages) ? .invalid : program.maps(all: pages) ? nil : .badAddress
         guard attempt(expected, { () throws(SimulatedFault) in try memory.remap(program.id, from: pages, to: first) })
         else {
-            // Merged pages, as far as there was memory, have got their own.
-            forgetZeros(slot, pages.filter { memory.state(of: $0, in: program.id) != .zero })
             return false
         }
-        forgetZeros(slot, pages)
-        forgetZeros(slot, target)
         for page in pages { programs[slot]!.pages[page] = nil }
         for page in pages { programs[slot]!.pages[page - pages.lowerBound + first] = program.pages[page] }
         note("remap")
@@ -175,12 +166,6 @@ extension ProgramWalk {
                 programs[slot]!.pages[page]!.pins = 0
             }
         }
-        if advice != .mergeable { forgetZeros(slot, pages) }
         return program.maps(any: pages)
-    }
-
-    private func forgetZeros(_ slot: Int, _ pages: some Sequence<UInt64>) {
-        guard !uncountedZeros.isEmpty, let id = programs[slot]?.id else { return }
-        for page in pages { uncountedZeros.remove(ModelPlace(space: id, page: page)) }
     }
 }

@@ -9,8 +9,6 @@ final class ProgramWalk {
     let variant: Variant
     let machine: SimulatedMachine
     var programs: [ModelProgram?] = Array(repeating: nil, count: ProgramStep.slots)
-    /// Pages of zeros that were given back, and that the merger does not count: a fork duplicated them, or `run` 2 came.
-    var uncountedZeros: Set<ModelPlace> = []
     /// Pages that have a frame since a fork.
     var inherited: [ModelPlace: Frame] = [:]
     /// Pages of each frame that has more than it may take: forks gave them to it, and no merge may add to them once the
@@ -178,11 +176,6 @@ final class ProgramWalk {
         let counters = machine.counters
         if run != "2" || counters.pagesShared + counters.items + counters.zeroPages + Int(counters.fullScans) != 0 {
             fail("run is \(run) after 2 was written, and \(counters)")
-        }
-        for case let program? in programs {
-            for page in program.pages.keys where memory.state(of: page, in: program.id) == .zero {
-                uncountedZeros.insert(ModelPlace(space: program.id, page: page))
-            }
         }
         return true
     }
