@@ -215,6 +215,10 @@ for target in package.targets where target.type != .system && target.name != "CL
     ]
 }
 
+for target in package.targets where ["SimulatedMemory", "Simulation"].contains(target.name) {
+    target.exclude = ["README.md"]
+}
+
 // The agent runs inside programs of others: no Swift runtime, no allocation, no symbol but those it interposes.
 for target in package.targets where target.name == "samepage-agent" {
     target.exclude = ["README.md", "exports.map", "include", "samepage-agent.pc.in"]

@@ -1,5 +1,3 @@
-public import SimulatedMemory
-
 /// What happens on a simulated machine, step by step, and what is expected of its merger.
 public struct Scenario: Sendable, Hashable {
     /// What it is called.
@@ -10,6 +8,8 @@ public struct Scenario: Sendable, Hashable {
     public var nodes = 1
     /// Bytes in a page.
     public var pageSize = 4096
+    /// What scanning a page costs the merger, in nanoseconds of CPU time.
+    public var pageCost: UInt64 = 1000
     /// What happens, in this order.
     public var steps: [Step] = []
 
@@ -25,12 +25,16 @@ extension Scenario {
     public struct Step: Sendable, Hashable {
         /// What happens.
         public var action: Action
+        /// The error that is expected, by the kernel's name, as `ENOMEM`; `nil` for none. Of attributes and of what programs
+        /// ask the kernel for.
+        public var error: String?
         /// The line of the file, from 1; 0 for a step that is in none.
         public var line: Int
 
         /// Makes a step.
-        public init(_ action: Action, line: Int = 0) {
+        public init(_ action: Action, error: String? = nil, line: Int = 0) {
             self.action = action
+            self.error = error
             self.line = line
         }
     }
@@ -95,39 +99,5 @@ extension Scenario {
             self.comparison = comparison
             self.number = number
         }
-    }
-
-    /// What can happen.
-    public enum Action: Sendable, Hashable {
-        /// A program maps an area, and begins with its first one.
-        case map(Place, pages: UInt64, kind: SimulatedMapping, node: UInt8, isMergeable: Bool)
-        /// A program unmaps pages.
-        case unmap(Place)
-        /// A program calls madvise.
-        case advise(Place, SimulatedAdvice)
-        /// A program writes whole pages.
-        case fill(Place, Content)
-        /// A program writes bytes into each of some pages; a negative offset counts from the end of the page.
-        case write(Place, [UInt8], offset: Int)
-        /// A program forks.
-        case fork(String, child: String)
-        /// A program ends.
-        case exit(String)
-        /// Pages are pinned for I/O, or are not any more.
-        case pin(Place, Bool)
-        /// Somebody writes to an attribute; the error that is expected, by the kernel's name.
-        case set(String, String, error: String?)
-        /// The merger runs until so many full scans have ended.
-        case scan(UInt64)
-        /// The merger runs until conditions hold at the end of a full scan, at most so many scans.
-        case scanUntil([Condition], atMost: UInt64)
-        /// The merger wakes up so many times.
-        case wake(UInt64)
-        /// What attributes must show now.
-        case expect([Condition])
-        /// What one program's figures must be, by the names of ksm_stat.
-        case expectProgram(String, [Condition])
-        /// The machine runs out of memory at the allocation after so many more; `nil` for never.
-        case shortage(after: Int?)
     }
 }

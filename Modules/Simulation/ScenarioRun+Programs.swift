@@ -1,123 +1,177 @@
 import PageMemory
 import SimulatedMemory
 
+/// A program of a scenario.
+struct SimulatedProgram {
+    var space: AddressSpaceID
+    var areas: [String: Range<UInt64>] = [:]
+    /// Where the next area begins: areas lie apart, so that each is one of its own.
+    var nextPage: UInt64 = 16
+    /// Pages mapped and pages written: what a child takes over, at most.
+    var mapped: UInt64 = 0
+    var touched: UInt64 = 0
+}
+
 // The programs' side.
 extension ScenarioRun {
-    /// Does what a program does, and says so in a few words.
-    mutating func act(_ step: Scenario.Step) throws(ScenarioFailure) -> String {
-        let line = step.line
+    /// Does what a program does, and notes it.
+    mutating func act(_ step: Scenario.Step) throws(ScenarioFailure) {
         switch step.action {
         case .map(let place, let count, let kind, let node, let isMergeable):
-            guard node < scenario.nodes else { throw ScenarioFailure(line: line, message: "there is no node \(node)") }
-            try map(place, count, kind, node, isMergeable, line)
-            return "map \(place)"
+            try map(place, count, kind, node, isMergeable, step)
         case .unmap(let place):
-            let (space, pages) = try locate(place, line)
+            let (space, pages) = try locate(place, step)
             machine.memory.unmap(space, pages)
-            return "unmap \(place)"
+            note("unmap \(place)", step)
         case .advise(let place, let advice):
-            let (space, pages) = try locate(place, line)
-            try asking(line) { memory throws(SimulatedFault) in try memory.advise(space, pages, advice) }
-            return "\(advice) \(place)"
+            let (space, pages) = try locate(place, step)
+            try ask("\(step.action.field) \(place)", step) { memory throws(SimulatedFault) in
+                try memory.advise(space, pages, advice)
+            }
         case .fill(let place, let content):
-            let (space, pages) = try locate(place, line)
-            try asking(line) { memory throws(SimulatedFault) in try memory.fill(space, pages, with: content) }
-            return "fill \(place)"
+            let (space, pages) = try touch(place, step)
+            try ask("fill \(place)", step) { memory throws(SimulatedFault) in
+                try memory.fill(space, pages, with: content)
+            }
         case .write(let place, let bytes, let offset):
-            let (space, pages) = try locate(place, line)
-            let start = offset < 0 ? scenario.pageSize + offset : offset
-            guard start >= 0, start + bytes.count <= scenario.pageSize else {
-                throw ScenarioFailure(line: line, message: "what is written does not lie in a page")
+            let (space, pages) = try touch(place, step)
+            let start = try start(of: bytes.count, at: offset, step)
+            try ask("write \(place)", step) { memory throws(SimulatedFault) in
+                for page in pages { try memory.store(bytes, at: start, to: page, of: space) }
             }
-            for page in pages {
-                try asking(line) { memory throws(SimulatedFault) in
-                    try memory.store(bytes, at: start, to: page, of: space)
-                }
-            }
-            return "write \(place)"
-        case .fork(let parent, let child):
-            guard programs[child] == nil else {
-                throw ScenarioFailure(line: line, message: "there is a program '\(child)' already")
-            }
-            var program = try program(parent, line)
-            program.space = try asking(line) { memory throws(SimulatedFault) in try memory.fork(program.space) }
-            nextSpace = max(nextSpace, program.space.rawValue + 1)
-            programs[child] = program
-            return "fork \(parent)"
+        case .fork(let parent, let child): try fork(parent, child, step)
         case .exit(let name):
-            machine.memory.exit(try program(name, line).space)
+            machine.memory.exit(try program(name, step).space)
             programs[name] = nil
-            return "exit \(name)"
-        case .pin(let place, let isPinned):
-            let (space, pages) = try locate(place, line)
-            for page in pages {
-                if isPinned {
-                    try asking(line) { memory throws(SimulatedFault) in try memory.pin(page, of: space) }
-                } else {
-                    machine.memory.unpin(page, of: space)
-                }
+            note("exit \(name)", step)
+        case .pin(let place, true):
+            let (space, pages) = try touch(place, step)
+            try ask("pin \(place)", step) { memory throws(SimulatedFault) in
+                for page in pages { try memory.pin(page, of: space) }
             }
-            return "\(isPinned ? "pin" : "unpin") \(place)"
-        case .set, .scan, .scanUntil, .wake, .expect, .expectProgram, .shortage:
+        case .pin(let place, false):
+            let (space, pages) = try touch(place, step)
+            for page in pages { machine.memory.unpin(page, of: space) }
+            note("unpin \(place)", step)
+        case .read, .set, .scan, .scanUntil, .wake, .expect, .expectProgram, .shortage:
             preconditionFailure("not what a program does")
         }
     }
 
-    func program(_ name: String, _ line: Int) throws(ScenarioFailure) -> Program {
-        guard let program = programs[name] else {
-            throw ScenarioFailure(line: line, message: "there is no program '\(name)'")
+    /// Looks whether pages hold what they must.
+    mutating func read(
+        _ place: Scenario.Place, _ content: Scenario.Content, at offset: Int, _ step: Scenario.Step
+    ) throws(ScenarioFailure) {
+        let (space, pages) = try touch(place, step)
+        var start = 0
+        if case .text(let text) = content { start = try self.start(of: text.utf8.count, at: offset, step) }
+        for (number, page) in pages.enumerated() {
+            let wanted = content.bytes(ofPage: UInt64(number), size: scenario.pageSize)
+            do throws(SimulatedFault) {
+                let found = try machine.memory.load(page, of: space)[start..<start + wanted.count]
+                if !found.elementsEqual(wanted) { return fail(step, "page \(number) of \(place) holds something else") }
+            } catch {
+                throw ScenarioFailure(step, "the program is refused: \(error)")
+            }
         }
+    }
+
+    func program(_ name: String, _ step: Scenario.Step) throws(ScenarioFailure) -> SimulatedProgram {
+        guard let program = programs[name] else { throw ScenarioFailure(step, "there is no program '\(name)'") }
         return program
     }
 
     private mutating func map(
         _ place: Scenario.Place, _ count: UInt64, _ kind: SimulatedMapping, _ node: UInt8, _ isMergeable: Bool,
-        _ line: Int
+        _ step: Scenario.Step
     ) throws(ScenarioFailure) {
-        var program = programs[place.program]
-        if program == nil {
-            program = Program(space: AddressSpaceID(rawValue: nextSpace))
-            nextSpace += 1
+        guard node < scenario.nodes else { throw ScenarioFailure(step, "there is no node \(node)") }
+        guard count > 0 else { throw ScenarioFailure(step, "an area has at least one page") }
+        try effort.map(count, step)
+        let isNew = programs[place.program] == nil
+        var program = programs[place.program] ?? SimulatedProgram(space: AddressSpaceID(rawValue: nextSpace))
+        guard program.areas[place.area] == nil else {
+            throw ScenarioFailure(step, "\(place.program) has an area '\(place.area)' already")
         }
-        guard let space = program?.space, let first = program?.nextPage else { return }
-        guard program?.areas[place.area] == nil else {
-            throw ScenarioFailure(line: line, message: "\(place.program) has an area '\(place.area)' already")
-        }
-        guard count > 0, count < 1 << 40, first < 1 << 40 else {
-            throw ScenarioFailure(line: line, message: "an area has 1 to \(UInt64(1) << 40 - 1) pages")
-        }
-        let pages = first..<first + count
-        try asking(line) { memory throws(SimulatedFault) in
+        let space = program.space
+        let pages = program.nextPage..<program.nextPage + count
+        var isMapped = false
+        try ask("map \(place)", step) { memory throws(SimulatedFault) in
             try memory.map(space, pages: pages, kind: kind, node: node)
+            isMapped = true
             if isMergeable { try memory.advise(space, pages, .mergeable) }
         }
-        program?.areas[place.area] = pages
-        program?.nextPage = pages.upperBound + 16
+        guard isMapped else { return }
+        if isNew { nextSpace += 1 }
+        program.areas[place.area] = pages
+        program.nextPage = pages.upperBound + 16
+        program.mapped += count
         programs[place.program] = program
     }
 
+    private mutating func fork(_ parent: String, _ child: String, _ step: Scenario.Step) throws(ScenarioFailure) {
+        guard programs[child] == nil else { throw ScenarioFailure(step, "there is a program '\(child)' already") }
+        var program = try program(parent, step)
+        try effort.map(program.mapped, step)
+        try effort.touch(min(program.touched, program.mapped), step)
+        let space = try ask("fork \(parent)", step) { memory throws(SimulatedFault) in
+            try memory.fork(program.space)
+        }
+        guard let space else { return }
+        program.space = space
+        nextSpace = max(nextSpace, space.rawValue + 1)
+        programs[child] = program
+    }
+
     private func locate(
-        _ place: Scenario.Place, _ line: Int
+        _ place: Scenario.Place, _ step: Scenario.Step
     ) throws(ScenarioFailure) -> (space: AddressSpaceID, pages: Range<UInt64>) {
-        let program = try program(place.program, line)
+        let program = try program(place.program, step)
         guard let area = program.areas[place.area] else {
-            throw ScenarioFailure(line: line, message: "\(place.program) has no area '\(place.area)'")
+            throw ScenarioFailure(step, "\(place.program) has no area '\(place.area)'")
         }
         guard let pages = place.pages else { return (program.space, area) }
         guard pages.upperBound <= UInt64(area.count) else {
-            throw ScenarioFailure(line: line, message: "area \(place.program).\(place.area) has \(area.count) pages")
+            throw ScenarioFailure(step, "area \(place.program).\(place.area) has \(area.count) pages")
         }
         return (program.space, area.lowerBound + pages.lowerBound..<area.lowerBound + pages.upperBound)
     }
 
+    /// The same for pages that are gone through one by one.
+    private mutating func touch(
+        _ place: Scenario.Place, _ step: Scenario.Step
+    ) throws(ScenarioFailure) -> (space: AddressSpaceID, pages: Range<UInt64>) {
+        let (space, pages) = try locate(place, step)
+        try effort.touch(UInt64(pages.count), step)
+        programs[place.program]?.touched += UInt64(pages.count)
+        return (space, pages)
+    }
+
+    /// Where bytes begin in a page.
+    private func start(of count: Int, at offset: Int, _ step: Scenario.Step) throws(ScenarioFailure) -> Int {
+        let start = offset < 0 ? scenario.pageSize + offset : offset
+        guard start >= 0, start + count <= scenario.pageSize else {
+            throw ScenarioFailure(step, "\(count) bytes at \(offset) do not lie in a page of \(scenario.pageSize)")
+        }
+        return start
+    }
+
+    /// Asks the kernel for something; `nil` where it refuses that, as expected.
     @discardableResult
-    private func asking<Answer>(
-        _ line: Int, _ call: (SimulatedMemory) throws(SimulatedFault) -> Answer
-    ) throws(ScenarioFailure) -> Answer {
+    private mutating func ask<Answer>(
+        _ event: String, _ step: Scenario.Step, _ call: (SimulatedMemory) throws(SimulatedFault) -> Answer
+    ) throws(ScenarioFailure) -> Answer? {
         do throws(SimulatedFault) {
-            return try call(machine.memory)
+            let answer = try call(machine.memory)
+            note(event, step)
+            if let error = step.error { fail(step, "this succeeds, and should give \(error)") }
+            return answer
         } catch {
-            throw ScenarioFailure(line: line, message: "the program is refused: \(error)")
+            note("\(event): \(error)", step)
+            guard error.description == step.error else {
+                throw ScenarioFailure(step, "the program is refused: \(error)")
+            }
+            return nil
         }
     }
 }
@@ -127,27 +181,5 @@ extension Scenario.Place: CustomStringConvertible {
     public var description: String {
         let pages = pages.map { $0.count == 1 ? "[\($0.lowerBound)]" : "[\($0.lowerBound)-\($0.upperBound - 1)]" }
         return "\(program).\(area)\(pages ?? "")"
-    }
-}
-
-extension SimulatedMemory {
-    /// Writes whole pages.
-    fileprivate func fill(
-        _ space: AddressSpaceID, _ pages: Range<UInt64>, with content: Scenario.Content
-    ) throws(SimulatedFault) {
-        switch content {
-        case .byte(let byte): try fill(space, pages, with: byte)
-        case .text(let text):
-            for page in pages {
-                try fill(space, page..<page + 1, with: 0)
-                try store(Array(text.utf8.prefix(pageSize)), to: page, of: space)
-            }
-        case .numbered(let first):
-            for (number, page) in zip(first..., pages) {
-                try fill(space, page..<page + 1, with: 0)
-                let bytes = (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
-                try store(bytes, to: page, of: space)
-            }
-        }
     }
 }

@@ -17,24 +17,7 @@ public struct Moment: Sendable, Hashable {
     public var counters: Counters
 }
 
-/// An expectation that did not hold, or a step that could not be done.
-public struct ScenarioFailure: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The line of the step, 0 if it has none.
-    public var line: Int
-    /// What was expected, and what was found.
-    public var message: String
-
-    /// States a failure.
-    public init(line: Int, message: String) {
-        self.line = line
-        self.message = message
-    }
-
-    /// One line for people.
-    public var description: String { line > 0 ? "line \(line): \(message)" : message }
-}
-
-/// A scenario under way.
+/// A scenario under way. The same scenario with the same parts always gives the same timeline.
 ///
 /// ```swift
 /// var run = ScenarioRun(scenario, parts: parts)
@@ -51,89 +34,99 @@ public struct ScenarioRun {
     /// Expectations that did not hold so far; the scenario goes on after them.
     public private(set) var failures: [ScenarioFailure] = []
 
-    var programs: [String: Program] = [:]
+    var programs: [String: SimulatedProgram] = [:]
     var nextSpace: UInt32 = 1
+    var effort = ScenarioEffort()
     private var scans: UInt64 = 0
 
-    struct Program {
-        var space: AddressSpaceID
-        var areas: [String: Range<UInt64>] = [:]
-        /// Where the next area begins: areas lie apart, so that each is one of its own.
-        var nextPage: UInt64 = 16
-    }
-
     /// Prepares a scenario.
+    ///
+    /// - Parameters:
+    ///   - scenario: What happens; its page size and number of nodes must be ones that ``SimulatedMachine`` takes.
+    ///   - parts: What the merger is made of.
+    ///   - tracksChanges: Whether the memory reports only changed pages to the merger.
     public init(_ scenario: Scenario, parts: MergerParts, tracksChanges: Bool = true) {
         self.scenario = scenario
         machine = SimulatedMachine(
             parts: parts, pageSize: scenario.pageSize, tracksChanges: tracksChanges, nodeCount: scenario.nodes)
+        machine.pageCost = scenario.pageCost
     }
 
     /// Does all steps.
     ///
     /// - Throws: ``ScenarioFailure`` for a step that cannot be done: a program that is not there, pages that are not
-    ///   mapped, memory that was used up. Expectations that do not hold are collected in ``failures`` instead.
+    ///   mapped, memory that was used up, more than ``ScenarioEffort`` allows. Expectations that do not hold are collected
+    ///   in ``failures`` instead.
     public mutating func finish() throws(ScenarioFailure) {
         for step in scenario.steps { try perform(step) }
-        for violation in machine.bookkeepingViolations() { fail(0, "a mistake of Samepage's own: \(violation)") }
+        guard let last = scenario.steps.last else { return }
+        for violation in machine.bookkeepingViolations() { fail(last, "a mistake of Samepage's own: \(violation)") }
     }
 
     private mutating func perform(_ step: Scenario.Step) throws(ScenarioFailure) {
         switch step.action {
         case .scan(let count):
-            for _ in 0..<count where !scanOnce(step.line) {
-                return fail(step.line, "the merger does not scan: run, pages_to_scan or the lack of areas keeps it")
-            }
-        case .scanUntil(let conditions, let most): scan(until: conditions, atMost: most, step.line)
+            try effort.run(count, step)
+            for _ in 0..<count where !scanOnce(step) { return fail(step, Self.doesNotScan) }
+        case .scanUntil(let conditions, let most):
+            try effort.run(most, step)
+            scan(until: conditions, atMost: most, step)
         case .wake(let count):
+            try effort.run(count, step)
             for _ in 0..<count {
                 let before = machine.counters.fullScans
                 machine.wakeUp()
                 scans += machine.counters.fullScans - before
-                note("wake-up", step.line)
+                note("wake-up", step)
             }
         case .expect(let conditions):
-            for condition in conditions { expect(condition, of: nil, step.line, attribute(condition.name)) }
+            for condition in conditions { expect(condition, of: nil, step, attribute(condition.name)) }
         case .expectProgram(let name, let conditions):
-            let figures = machine.figures(of: try program(name, step.line).space)
-            for condition in conditions { expect(condition, of: name, step.line, figures.value(of: condition.name)) }
-        case .set(let name, let value, let error): set(name, value, error, step.line)
+            let figures = machine.figures(of: try program(name, step).space)
+            for condition in conditions { expect(condition, of: name, step, figures.value(of: condition.name)) }
+        case .read(let place, let content, let offset): try read(place, content, at: offset, step)
+        case .set(let name, let value): set(name, value, step)
         case .shortage(let count):
             machine.memory.allocationsUntilFailure = count
-            note(count.map { "memory ends after \($0) allocations" } ?? "memory does not end", step.line)
-        default: note(try act(step), step.line)
+            note(count.map { "memory ends after \($0) allocations" } ?? "memory does not end", step)
+        case .map, .unmap, .advise, .fill, .write, .fork, .exit, .pin: try act(step)
         }
     }
 
-    mutating func note(_ event: String, _ line: Int) {
+    mutating func note(_ event: String, _ step: Scenario.Step) {
         timeline.append(
             Moment(
-                event: event, line: line, nanoseconds: machine.nanoseconds, scans: scans, counters: machine.counters))
+                event: event, line: step.line, nanoseconds: machine.nanoseconds, scans: scans,
+                counters: machine.counters))
     }
 
-    private mutating func fail(_ line: Int, _ message: String) {
-        failures.append(ScenarioFailure(line: line, message: message))
-    }
+    mutating func fail(_ step: Scenario.Step, _ message: String) { failures.append(ScenarioFailure(step, message)) }
 }
 
 // The merger's side.
 extension ScenarioRun {
-    private mutating func scanOnce(_ line: Int) -> Bool {
+    private static let doesNotScan = "the merger does not scan: run, pages_to_scan or the lack of areas keeps it"
+
+    private mutating func scanOnce(_ step: Scenario.Step) -> Bool {
         guard machine.scan() == 1 else { return false }
         scans += 1
-        note("scan", line)
+        note("scan", step)
         return true
     }
 
-    private mutating func scan(until conditions: [Scenario.Condition], atMost most: UInt64, _ line: Int) {
-        for _ in 0..<most {
-            guard scanOnce(line) else { break }
-            if conditions.allSatisfy(holds) { return }
+    private mutating func scan(until conditions: [Scenario.Condition], atMost most: UInt64, _ step: Scenario.Step) {
+        if let unknown = conditions.first(where: { attribute($0.name) == nil }) {
+            return fail(step, "\(unknown.name) is no figure")
         }
+        var count: UInt64 = 0
+        repeat {
+            guard scanOnce(step) else { return fail(step, Self.doesNotScan) }
+            count += 1
+            if conditions.allSatisfy(holds) { return }
+        } while count < most
         let missing = conditions.filter { !holds($0) }
-        guard !missing.isEmpty else { return }
-        let found = missing.map { "\($0.name) is \(attribute($0.name).map(String.init) ?? "no number")" }
-        fail(line, "after \(most) full scans, \(found.joined(separator: ", "))")
+        let found = missing.map { "\($0.name) is \(attribute($0.name).map(String.init) ?? "no figure")" }
+        fail(step, "after \(count) full scans, \(found.joined(separator: ", "))")
     }
 
     private func holds(_ condition: Scenario.Condition) -> Bool {
@@ -142,24 +135,26 @@ extension ScenarioRun {
 
     private func attribute(_ name: String) -> Int? { (try? machine.value(of: name, in: .linux)).flatMap { Int($0) } }
 
-    private mutating func expect(_ condition: Scenario.Condition, of program: String?, _ line: Int, _ found: Int?) {
+    private mutating func expect(
+        _ condition: Scenario.Condition, of program: String?, _ step: Scenario.Step, _ found: Int?
+    ) {
         let name = program.map { "\(condition.name) of \($0)" } ?? condition.name
-        guard let found else { return fail(line, "\(name) is no figure") }
+        guard let found else { return fail(step, "\(name) is no figure") }
         guard !condition.comparison.holds(found, condition.number) else { return }
         let comparison = condition.comparison == .equal ? "" : "\(condition.comparison.rawValue) "
-        fail(line, "\(name) is \(found), and should be \(comparison)\(condition.number)")
+        fail(step, "\(name) is \(found), and should be \(comparison)\(condition.number)")
     }
 
-    private mutating func set(_ name: String, _ value: String, _ expected: String?, _ line: Int) {
+    private mutating func set(_ name: String, _ value: String, _ step: Scenario.Step) {
         var answer: String?
         do throws(AttributeError) {
-            try machine.set(name, to: value)
+            if try machine.set(name, to: value) > 0 { answer = "ENOMEM" }
         } catch {
             answer = error.kernelError
         }
-        note("\(name) = \(value)\(answer.map { ": \($0)" } ?? "")", line)
-        guard answer != expected else { return }
-        fail(line, "'\(value)' to \(name) gives \(answer ?? "success"), and should give \(expected ?? "success")")
+        note("\(name) = \(value)\(answer.map { ": \($0)" } ?? "")", step)
+        guard answer != step.error else { return }
+        fail(step, "'\(value)' to \(name) gives \(answer ?? "success"), and should give \(step.error ?? "success")")
     }
 }
 

@@ -11,16 +11,14 @@ public final class SimulatedMachine {
     /// The memory of all programs.
     public let memory: SimulatedMemory
     private var merger: Merger
-    /// Nanoseconds since the machine was started.
+    /// Nanoseconds since the machine was started. The clock stops after 584 years.
     public private(set) var nanoseconds: UInt64 = 0
     /// CPU time of the merger, in nanoseconds.
     public private(set) var cpuNanoseconds: UInt64 = 0
     /// What scanning a page costs, in nanoseconds of CPU time.
     public var pageCost: UInt64 = 1000
-    /// The areas that the merger knows.
-    private var areas: [AreaID: Area] = [:]
-    /// Areas of programs that have ended, and others that are no more; the merger hears of them at its next wake-up.
-    private var gone: Set<AreaID> = []
+    /// What has become of areas, and the merger has not heard of yet.
+    private var areaChanges: [AreaChange] = []
 
     /// Starts a machine without programs.
     ///
@@ -56,12 +54,16 @@ public final class SimulatedMachine {
 
     /// Sets an attribute. `run` 2 returns when everything is unmerged.
     ///
+    /// - Returns: How many pages could not be unmerged for want of memory (the kernel's answer is ENOMEM then); they stay
+    ///   merged, and `run` is 0.
     /// - Throws: `AttributeError`; the attribute keeps its value.
-    public func set(_ attribute: String, to value: String) throws(AttributeError) {
+    @discardableResult
+    public func set(_ attribute: String, to value: String) throws(AttributeError) -> Int {
         try merger.set(attribute, to: value)
-        guard merger.isUnmerging else { return }
+        guard merger.isUnmerging else { return 0 }
         tellAreas()
         settle()
+        return merger.takeUnmergeFailures()
     }
 
     /// What the merger keeps for one address space (in the kernel: `/proc/PID/ksm_stat`).
@@ -83,13 +85,13 @@ public final class SimulatedMachine {
     /// - Returns: How many have; fewer where the merger is stopped, has nothing to scan, or may scan nothing.
     public func scan(_ passes: UInt64 = 1) -> UInt64 {
         let first = merger.counters.fullScans
-        while merger.counters.fullScans < first + passes {
+        while merger.counters.fullScans - first < passes {
             let before = merger.counters
             guard wakeUp() else { break }
             let after = merger.counters
-            // Where pages_to_scan is 0 nothing would ever end.
+            // A wake-up uses up its pages or ends the scan; where it does neither, as with pages_to_scan 0, no other will.
             if after.pagesScanned == before.pagesScanned, after.pagesSkipped == before.pagesSkipped,
-                after.fullScans == before.fullScans, isAtRest
+                after.fullScans == before.fullScans
             {
                 break
             }
@@ -109,14 +111,11 @@ public final class SimulatedMachine {
             case nil: continue
             case .wait: return false
             case .sleep(let milliseconds):
-                nanoseconds += UInt64(milliseconds) * 1_000_000
+                pass(UInt64(milliseconds) * 1_000_000)
                 return true
             }
         }
     }
-
-    /// Whether a wake-up that scanned nothing means that none ever will.
-    private var isAtRest: Bool { (try? merger.value(of: "pages_to_scan")) == "0" }
 
     private func settle() {
         while merger.hasUnfinishedBusiness { _ = advance() }
@@ -127,40 +126,35 @@ public final class SimulatedMachine {
         let before = merger.counters.pagesScanned
         let pause = merger.advance(
             on: &memory, time: DriverTime(nanoseconds: nanoseconds, cpuNanoseconds: cpuNanoseconds))
-        let cost = (merger.counters.pagesScanned - before) * pageCost
-        nanoseconds += cost
-        cpuNanoseconds += cost
+        let product = (merger.counters.pagesScanned - before).multipliedReportingOverflow(by: pageCost)
+        let cost = product.overflow ? .max : product.partialValue
+        pass(cost)
+        cpuNanoseconds += min(cost, .max - cpuNanoseconds)
         return pause
     }
 
-    /// Tells the merger of areas that have come. Those that are gone it hears of only while it runs: as in the kernel,
-    /// counters stay as they are while `run` is 0.
+    private func pass(_ time: UInt64) { nanoseconds += min(time, .max - nanoseconds) }
+
+    /// Tells the merger what has become of areas, but only while it runs: as in the kernel, counters stay as they are
+    /// while `run` is 0.
     private func tellAreas() {
-        for change in memory.takeAreaChanges() {
+        areaChanges += memory.takeAreaChanges()
+        guard merger.run != .stop else { return }
+        for change in areaChanges {
             switch change {
-            case .added(let area): add(area)
-            case .removed(let area): gone.insert(area)
+            case .added(let area):
+                do throws(AreaError) {
+                    try merger.add(area)
+                } catch {
+                    // The memory gives each range to one area, of a number of its own.
+                    preconditionFailure("\(error)")
+                }
+            case .removed(let area):
+                merger.remove(area)
+                // Its pages may be those of an area that follows.
+                if merger.contains(area) { settle() }
             }
         }
-        guard merger.run != .stop else { return }
-        for area in gone.sorted() { remove(area) }
-    }
-
-    private func add(_ area: Area) {
-        // The memory gives each range to one area, of a number of its own. One that was there before was observed to be
-        // empty, so that no counter changes when it goes.
-        for old in gone.sorted() where areas[old]?.space == area.space { remove(old) }
-        do throws(AreaError) {
-            try merger.add(area)
-        } catch {
-            preconditionFailure("\(error)")
-        }
-        areas[area.id] = area
-    }
-
-    private func remove(_ area: AreaID) {
-        merger.remove(area)
-        areas[area] = nil
-        gone.remove(area)
+        areaChanges.removeAll()
     }
 }

@@ -22,13 +22,16 @@ extension SimulatedMemory {
         return areaChanges
     }
 
+    /// Pages of the largest area that a merger takes; longer mappings become several areas.
+    private static let largestArea: UInt64 = 1 << 31
+
     /// Makes areas of the mergeable pages of a space that no area covers.
     func coverMergeable(of space: AddressSpaceID) {
         let mergeable = spaces[space]?.mappings.all.filter(\.isMergeable).map(\.pages) ?? []
         for range in uncovered(mergeable, of: space) {
             var first = range.lowerBound
             while first < range.upperBound {
-                let count = UInt32(clamping: range.upperBound - first)
+                let count = UInt32(min(range.upperBound - first, Self.largestArea))
                 let area = Area(id: AreaID(rawValue: nextArea), space: space, firstPage: first, pageCount: count)
                 nextArea += 1
                 areas[area.id] = area

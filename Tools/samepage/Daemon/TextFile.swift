@@ -2,7 +2,7 @@ import Glibc
 
 /// Small files of text.
 enum TextFile {
-    /// More than any configuration.
+    /// More than any configuration or scenario.
     private static let mostBytes = 1 << 20
 
     /// The whole of a file.
@@ -21,7 +21,7 @@ enum TextFile {
             guard count >= 0 else { throw CommandFailure("cannot read \(path): \(SystemError.text(errno))") }
             if count == 0 { break }
             bytes += room[..<count]
-            guard bytes.count <= mostBytes else { throw CommandFailure("\(path) is too large for a configuration") }
+            guard bytes.count <= mostBytes else { throw CommandFailure("\(path) is larger than the \(mostBytes >> 20) MiB that are read") }
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CommandFailure("\(path) is not UTF-8 text")

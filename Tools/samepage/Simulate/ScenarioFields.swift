@@ -75,21 +75,24 @@ struct ScenarioFields {
         return Array(sequence)
     }
 
-    /// Fields with one text each, in order.
-    func pairs(_ name: String) throws(CommandFailure) -> [(name: String, value: String)]? {
-        guard let node = mapping[name] else { return nil }
-        guard let inner = node.mapping else { throw failure(name, "it takes fields with values, as {run: 1}") }
-        var pairs: [(String, String)] = []
-        for (key, value) in inner {
-            guard let key = key.scalar?.string, let value = value.scalar?.string else {
-                throw failure(name, "each of its fields has one value")
-            }
-            pairs.append((key, value))
-        }
-        return pairs
+    /// A field with one text, of a mapping within.
+    struct Pair: Sendable, Hashable {
+        let name: String
+        let value: String
+        let line: Int
     }
 
-    func textsByName(_ name: String) throws(CommandFailure) -> [String: String]? {
-        try pairs(name).map { Dictionary($0.map { ($0.name, $0.value) }) { $1 } }
+    /// Fields with one text each, in order.
+    func pairs(_ name: String) throws(CommandFailure) -> [Pair]? {
+        guard let node = mapping[name] else { return nil }
+        guard let inner = node.mapping else { throw failure(name, "it takes fields with values, as {run: 1}") }
+        var pairs: [Pair] = []
+        for (key, value) in inner {
+            guard let scalar = key.scalar, let text = value.scalar?.string else {
+                throw failure(name, "each of its fields has one value")
+            }
+            pairs.append(Pair(name: scalar.string, value: text, line: scalar.mark?.line ?? line))
+        }
+        return pairs
     }
 }

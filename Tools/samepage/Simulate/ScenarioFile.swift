@@ -8,8 +8,11 @@ package struct ScenarioFile: Sendable, Hashable {
     package var scenario: Scenario
     /// The dialects that its figures hold in.
     package var dialects: [MergerDialect]
-    /// Keys of the configuration that it sets, with their values.
-    package var configuration: [String: String]
+    /// Keys of the configuration that it sets.
+    var configuration: [ScenarioFields.Pair]
+
+    /// The most steps, those that are repeated counted each time.
+    private static let mostSteps = 100_000
 
     /// Reads a scenario.
     ///
@@ -18,6 +21,7 @@ package struct ScenarioFile: Sendable, Hashable {
     ///   - path: Its name, for errors.
     /// - Throws: ``CommandFailure`` that names the file, the line, the field, and what would be right.
     package init(_ text: String, path: String, dialect: MergerDialect? = nil) throws(CommandFailure) {
+        try ScenarioText(text, path: path).check()
         let root: Node?
         do {
             root = try compose(yaml: text)
@@ -26,7 +30,7 @@ package struct ScenarioFile: Sendable, Hashable {
         }
         guard let root else { throw CommandFailure("\(path): the file is empty: a scenario has at least steps") }
         let fields = try ScenarioFields(root, path: path)
-        try fields.allow(["name", "about", "nodes", "pageSize", "dialects", "configuration", "steps"])
+        try fields.allow(["name", "about", "nodes", "pageSize", "pageCost", "dialects", "configuration", "steps"])
         scenario = Scenario(
             name: try fields.text("name") ?? Self.name(of: path), about: try fields.text("about") ?? "")
         scenario.nodes = Int(try fields.number("nodes", in: 1...64) ?? 1)
@@ -34,6 +38,7 @@ package struct ScenarioFile: Sendable, Hashable {
         guard scenario.pageSize.nonzeroBitCount == 1 else {
             throw fields.failure("pageSize", "it takes a power of two from 16 to 65536")
         }
+        scenario.pageCost = UInt64(try fields.number("pageCost", in: 0...1_000_000_000) ?? 1000)
         dialects = [.linux]
         if let names = try fields.texts("dialects") {
             dialects = []
@@ -45,12 +50,35 @@ package struct ScenarioFile: Sendable, Hashable {
             }
             guard !dialects.isEmpty else { throw fields.failure("dialects", "it takes linux and 2009") }
         }
-        configuration = try fields.textsByName("configuration") ?? [:]
+        configuration = try fields.pairs("configuration") ?? []
         let inForce = dialect ?? dialects[0]
-        for step in try fields.sequence("steps") ?? [] {
-            let step = try StepFields(ScenarioFields(step, path: path))
-            if try step.applies(in: inForce) { scenario.steps.append(try step.step()) }
+        let all = try Self.steps(try fields.sequence("steps") ?? [], path: path)
+        scenario.steps = all.filter { $0.dialects.contains(inForce) }.map(\.step)
+    }
+
+    /// Steps, with the dialects that they belong to.
+    private static func steps(
+        _ nodes: [Node], path: String
+    ) throws(CommandFailure) -> [(step: Scenario.Step, dialects: Set<MergerDialect>)] {
+        var steps: [(step: Scenario.Step, dialects: Set<MergerDialect>)] = []
+        for node in nodes {
+            let fields = try StepFields(ScenarioFields(node, path: path))
+            let dialects = try fields.dialects()
+            var count = 1
+            var more: [(step: Scenario.Step, dialects: Set<MergerDialect>)] = []
+            if let repetition = try fields.repetition() {
+                count = repetition.count
+                more = try Self.steps(repetition.steps, path: path).map { ($0.step, $0.dialects.intersection(dialects)) }
+            } else {
+                more = [(try fields.step(), dialects)]
+            }
+            guard count <= (mostSteps - steps.count) / more.count else {
+                let line = node.mark?.line ?? 0
+                throw CommandFailure("\(path):\(line): a scenario has at most \(mostSteps) steps, repeated ones each time")
+            }
+            for _ in 0..<count { steps += more }
         }
+        return steps
     }
 
     private static func syntaxError(_ error: any Error, _ path: String) -> CommandFailure {
@@ -58,9 +86,8 @@ package struct ScenarioFile: Sendable, Hashable {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
             CommandFailure("\(path):\(mark.line): this is not YAML: \(problem)")
-        case .duplicatedKeysInMapping(let duplicates, _):
-            CommandFailure(
-                "\(path): the field '\(duplicates.first.map(String.init(describing:)) ?? "")' is there twice")
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            CommandFailure("\(path):\(context.mark.line): field '\(duplicates.first ?? "")' is there twice")
         default: CommandFailure("\(path): this is not YAML")
         }
     }

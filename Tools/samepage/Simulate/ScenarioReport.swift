@@ -5,38 +5,47 @@ import Simulation
 /// What came out of a scenario in one dialect.
 struct ScenarioReport {
     let dialect: MergerDialect
-    let run: ScenarioRun
+    private(set) var run: ScenarioRun
 
     /// Runs a scenario with the kernel's settings, but for those that it sets itself. The merger runs from the start.
+    ///
+    /// - Throws: ``CommandFailure`` that names the file, the line and the field.
     init(_ file: ScenarioFile, dialect: MergerDialect, path: String) throws(CommandFailure) {
         self.dialect = dialect
         var configuration = SamepageConfiguration()
         let registry = StrategyRegistry.standard
         let kernels = [
-            "dialect": dialect.rawValue, "useZeroPages": "false", "rowLength": "1", "pagesToScan": "100",
-            "sleepMillisecs": "20",
-        ]
-        let keys = registry.configurationKeys
-        do throws(ConfigurationError) {
-            for (name, value) in kernels.merging(file.configuration, uniquingKeysWith: { $1 }).sorted(by: {
-                $0.key < $1.key
-            }) {
-                guard let key = keys.first(where: { $0.name == name }) else {
-                    throw ConfigurationError(message: "there is no key '\(name)'; 'samepage daemon --help' lists all")
+            ("dialect", dialect.rawValue), ("useZeroPages", "false"), ("rowLength", "1"), ("pagesToScan", "100"),
+            ("sleepMillisecs", "20"),
+        ].map { ScenarioFields.Pair(name: $0, value: $1, line: 0) }
+        for setting in kernels + file.configuration {
+            do throws(ConfigurationError) {
+                guard setting.name != "dialect" || setting.line == 0 else {
+                    throw ConfigurationError(message: "the field 'dialects' says what it is run in")
                 }
-                try configuration.set(key, to: value)
-            }
-            var run = ScenarioRun(file.scenario, parts: try configuration.makeParts(from: registry))
-            do throws(ScenarioFailure) {
-                try run.finish()
+                guard let key = registry.configurationKeys.first(where: { $0.name == setting.name }) else {
+                    throw ConfigurationError(
+                        message: "there is no key '\(setting.name)'; 'samepage daemon --help' lists all")
+                }
+                try configuration.set(key, to: setting.value)
             } catch {
-                throw ConfigurationError(message: error.description)
+                throw CommandFailure("\(path):\(setting.line): field 'configuration': \(error.message)")
             }
-            self.run = run
+        }
+        do throws(ConfigurationError) {
+            run = ScenarioRun(file.scenario, parts: try configuration.makeParts(from: registry))
         } catch {
-            throw CommandFailure("\(path): \(error.message)")
+            throw CommandFailure("\(path): field 'configuration': \(error.message)")
+        }
+        do throws(ScenarioFailure) {
+            try run.finish()
+        } catch {
+            throw error.inFile(path, dialect)
         }
     }
+
+    /// The expectations that did not hold, one line each.
+    func failures(path: String) -> [CommandFailure] { run.failures.map { $0.inFile(path, dialect) } }
 
     private static let columns: [(name: String, value: @Sendable (Counters) -> Int)] = [
         ("pages_shared", { $0.pagesShared }), ("pages_sharing", { $0.pagesSharing }),
@@ -117,5 +126,12 @@ extension ScenarioReport: Encodable {
         try fields.encode(dialect.rawValue, forKey: .dialect)
         try fields.encode(run.failures.map(\.description), forKey: .failures)
         try fields.encode(run.timeline.map { Entry(moment: $0) }, forKey: .timeline)
+    }
+}
+
+extension ScenarioFailure {
+    /// With the file, the line and the field.
+    fileprivate func inFile(_ path: String, _ dialect: MergerDialect) -> CommandFailure {
+        CommandFailure("\(path):\(line): field '\(field)': \(message) (dialect \(dialect.rawValue))")
     }
 }

@@ -35,17 +35,15 @@ struct SimulateCommand: ParsableCommand {
             let file = try ScenarioFile(text, path: scenario, dialect: dialect)
             reports.append(try ScenarioReport(file, dialect: dialect, path: scenario))
         }
+        // First of all what can fail: nothing is printed then.
+        if let svg, let last = reports.last { try ScenarioPlot(last.run).write(to: svg) }
         switch format {
         case .table: print(reports.map(\.table).joined(separator: "\n"), terminator: "")
         case .csv: print(ScenarioReport.csv(reports), terminator: "")
         case .json: print(try JSONOutput.text(of: reports), terminator: "")
         }
-        if let svg, let last = reports.last { try ScenarioPlot(last.run).write(to: svg) }
-        let failures = reports.flatMap { report in
-            report.run.failures.map { "\(scenario), dialect \(report.dialect.rawValue), \($0)" }
-        }
+        let failures = reports.flatMap { $0.failures(path: scenario) }
         guard let first = failures.first else { return }
-        let more = failures.count > 1 ? " (and \(failures.count - 1) more)" : ""
-        throw CommandFailure(first + more)
+        throw failures.count == 1 ? first : CommandFailure("\(first), and \(failures.count - 1) more expectations fail")
     }
 }

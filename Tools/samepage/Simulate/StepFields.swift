@@ -1,39 +1,57 @@
 import Merger
 import SimulatedMemory
 import Simulation
+import Yams
 
-/// One step of a scenario file: the first field says what happens, others how.
+/// One step of a scenario file: one field says what happens, others how.
 struct StepFields {
     private let fields: ScenarioFields
     private let kind: String
 
+    /// What happens, by field, and the fields that say how.
     private static let kinds: [String: [String]] = [
-        "map": ["pages", "mergeable", "node", "kind"], "unmap": [], "mergeable": [], "unmergeable": [], "discard": [],
-        "fill": ["byte", "text", "number"], "write": ["text", "offset"], "fork": ["as"], "exit": [], "pin": [],
-        "unpin": [], "set": ["error"], "scan": [], "until": ["scans"], "wake": [], "expect": ["program"], "memory": [],
+        "map": ["pages", "mergeable", "node", "kind", "error"], "unmap": [], "mergeable": ["error"],
+        "unmergeable": ["error"], "discard": ["error"], "fill": ["byte", "text", "number", "error"],
+        "write": ["text", "offset", "error"], "read": ["byte", "text", "number", "offset"], "fork": ["as", "error"],
+        "exit": [], "pin": ["error"], "unpin": [], "set": ["error"], "scan": [], "until": ["scans"], "wake": [],
+        "expect": ["program"], "memory": [], "repeat": ["steps"],
     ]
 
     init(_ fields: ScenarioFields) throws(CommandFailure) {
         self.fields = fields
         let known = fields.names.filter { Self.kinds[$0] != nil }
-        guard let kind = known.first, known.count == 1 || kind == fields.names.first else {
+        // 'mergeable' is a step, and says how to map.
+        let kinds = known.filter { kind in known.allSatisfy { $0 == kind || Self.kinds[kind]!.contains($0) } }
+        guard kinds.count == 1 else {
             let all = Self.kinds.keys.sorted().joined(separator: ", ")
             throw CommandFailure("\(fields.path):\(fields.line): a step has one of the fields \(all)")
         }
-        self.kind = kind
+        kind = kinds[0]
         try fields.allow([kind, "only"] + Self.kinds[kind]!)
     }
 
-    /// Whether the step is one of a dialect.
-    func applies(in dialect: MergerDialect) throws(CommandFailure) -> Bool {
-        guard let names = try fields.texts("only") else { return true }
-        guard names.allSatisfy({ MergerDialect(rawValue: $0) != nil }) else {
-            throw fields.failure("only", "it takes linux or 2009")
-        }
-        return names.contains(dialect.rawValue)
+    /// The dialects that the step belongs to.
+    func dialects() throws(CommandFailure) -> Set<MergerDialect> {
+        guard let names = try fields.texts("only") else { return Set(MergerDialect.allCases) }
+        let dialects = names.compactMap { MergerDialect(rawValue: $0) }
+        guard dialects.count == names.count, !names.isEmpty else { throw fields.failure("only", "it takes linux or 2009") }
+        return Set(dialects)
     }
 
-    func step() throws(CommandFailure) -> Scenario.Step { Scenario.Step(try action(), line: fields.line) }
+    /// How often steps of its own are repeated, and these; `nil` for a step that happens itself.
+    func repetition() throws(CommandFailure) -> (count: Int, steps: [Node])? {
+        guard kind == "repeat" else { return nil }
+        guard let count = try fields.number("repeat", in: 1...1_000_000) else { return nil }
+        guard let steps = try fields.sequence("steps"), !steps.isEmpty else {
+            throw fields.failure("steps", "'repeat' takes a list of steps")
+        }
+        return (Int(count), steps)
+    }
+
+    /// The step.
+    func step() throws(CommandFailure) -> Scenario.Step {
+        Scenario.Step(try action(), error: try fields.text("error"), line: fields.line)
+    }
 
     private func action() throws(CommandFailure) -> Scenario.Action {
         switch kind {
@@ -44,9 +62,8 @@ struct StepFields {
         case "discard": return .advise(try place(), .dontNeed)
         case "fill": return .fill(try place(), try content())
         case "write":
-            let text = try required("text")
-            return .write(
-                try place(), Array(text.utf8), offset: Int(try fields.number("offset", in: -65536...65535) ?? 0))
+            return .write(try place(), Array(try required("text").utf8), offset: try offset())
+        case "read": return .read(try place(), try content(), offset: try offset())
         case "fork": return .fork(try required("fork"), child: try required("as"))
         case "exit": return .exit(try required("exit"))
         case "pin": return .pin(try place(), true)
@@ -55,7 +72,7 @@ struct StepFields {
             guard let pair = try fields.pairs("set")?.first, try fields.pairs("set")?.count == 1 else {
                 throw fields.failure("set", "it takes one attribute and its value, as {run: 1}")
             }
-            return .set(pair.name, pair.value, error: try fields.text("error"))
+            return .set(pair.name, pair.value)
         case "scan": return .scan(UInt64(try count("scan")))
         case "until":
             let most = try fields.number("scans", in: 1...1_000_000) ?? 100
@@ -82,6 +99,8 @@ struct StepFields {
         try fields.number(name, in: 1...1_000_000) ?? 1
     }
 
+    private func offset() throws(CommandFailure) -> Int { Int(try fields.number("offset", in: -65536...65535) ?? 0) }
+
     private func map() throws(CommandFailure) -> Scenario.Action {
         guard let pages = try fields.number("pages", in: 1...Int64(1) << 40) else {
             throw fields.failure("pages", "it is missing from 'map'")
@@ -96,8 +115,10 @@ struct StepFields {
     }
 
     private func content() throws(CommandFailure) -> Scenario.Content {
+        let given = ["byte", "text", "number"].filter(fields.names.contains)
+        guard given.count == 1 else { throw fields.failure(kind, "it takes one of byte, text and number") }
         if let number = try fields.number("number", in: 0...Int64.max) { return .numbered(first: UInt64(number)) }
-        if let text = try fields.text("text") { return .text(text) }
+        if given[0] == "text" { return .text(try required("text")) }
         let text = try required("byte")
         if let byte = UInt8(text) { return .byte(byte) }
         guard text.utf8.count == 1, let letter = text.utf8.first else {
@@ -129,7 +150,8 @@ struct StepFields {
 
     private func conditions(_ name: String) throws(CommandFailure) -> [Scenario.Condition] {
         var conditions: [Scenario.Condition] = []
-        for (attribute, text) in try fields.pairs(name) ?? [] {
+        for pair in try fields.pairs(name) ?? [] {
+            let (attribute, text) = (pair.name, pair.value)
             let sign = Scenario.Comparison.allCases.first { text.hasPrefix($0.rawValue) }
             let number = text.dropFirst(sign?.rawValue.count ?? 0).drop { $0 == " " }
             guard let number = Int(number) else {
