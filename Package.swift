@@ -132,8 +132,8 @@ var parts: [Part] = [
     Part(
         name: "SimulationTests", kind: .test, path: "Tests/SimulationTests",
         needs: [
-            "Simulation", "SimulatedMemory", "Merger", "PageMemory", "PageTree", "ScanPolicy", "XXHashChecksum",
-            "RedBlackTree", "HashTableIndex", "FixedPolicy",
+            "Simulation", "SimulatedMemory", "Merger", "PageMemory", "PageTree", "ScanPolicy", "Conformance",
+            "XXHashChecksum", "RedBlackTree", "HashTableIndex", "FixedPolicy",
         ]),
     Part(
         name: "StrategyTests", kind: .test, path: "Tests/StrategyTests",

@@ -60,6 +60,9 @@ struct Spaces {
 
     var isEmpty: Bool { slotOfArea.isEmpty }
 
+    /// The slots of all areas, in scan order: what follows from their order is the same in every run.
+    var slots: [UInt32] { order.flatMap(\.slots) }
+
     /// Adds an area. A new address space comes just before the one being scanned, so that the running scan leaves it
     /// out and the next one reaches it last.
     ///

@@ -50,7 +50,8 @@ extension Merger {
             unmergeFailures += failures
             departures.removeAll { $0.area == area }
         case .runMode:
-            unmergeFailures += failures
+            // Those that were not tried stay merged as well.
+            unmergeFailures += table.count(.stable)
             unmergePending = false
             configuration.run = .stop
         }
@@ -121,7 +122,7 @@ extension Merger {
 
     func anyStablePages() -> [UInt32] {
         guard table.count(.stable) > 0 else { return [] }
-        for slot in spaces.slotOfArea.values {
+        for slot in spaces.slots {
             let pages = stablePages(ofSlot: slot)
             if !pages.isEmpty { return pages }
         }
@@ -130,11 +131,11 @@ extension Merger {
 
     /// After `run` 2: areas stay registered, everything known of their pages goes.
     mutating func forgetEverything() {
-        for slot in spaces.slotOfArea.values { forgetPages(ofSlot: slot) }
+        for slot in spaces.slots { forgetPages(ofSlot: slot) }
         removeAllFromUnstableTrees()
         waiting.removeAll()
         leftovers.removeAll()
-        areasToForget = Array(spaces.slotOfArea.keys)
+        areasToForget = spaces.slots.map { spaces.areas[Int($0)]!.area.id }
         window.close()
         spaces.rewind()
         scanNumber = (scanNumber + 1) & PageLink.payloadMask

@@ -25,9 +25,9 @@ extension SimulatedMemory {
     /// Pages of the largest area that a merger takes; longer mappings become several areas.
     private static let largestArea: UInt64 = 1 << 31
 
-    /// Makes areas of the mergeable pages of a space that no area covers.
-    func coverMergeable(of space: AddressSpaceID) {
-        let mergeable = spaces[space]?.mappings.all.filter(\.isMergeable).map(\.pages) ?? []
+    /// Makes areas of the mergeable pages of a range that no area covers. O(areas)
+    func coverMergeable(of space: AddressSpaceID, in pages: Range<UInt64> = 0..<UInt64.max) {
+        let mergeable = spaces[space]?.mappings.parts(of: pages).filter(\.isMergeable).map(\.pages) ?? []
         for range in uncovered(mergeable, of: space) {
             var first = range.lowerBound
             while first < range.upperBound {
@@ -40,12 +40,14 @@ extension SimulatedMemory {
                 first += UInt64(count)
             }
         }
-        for area in areas.values where area.space == space && hasMergeable(area) { emptyUntil[area.id] = nil }
+        for id in Array(emptyUntil.keys) where areas[id].map(hasMergeable) ?? true { emptyUntil[id] = nil }
     }
 
-    /// The parts of ranges (ascending) that no area of a space covers; neighbouring ones joined.
+    /// The parts of ranges (ascending) that no area of a space covers; neighbouring ones joined. O(areas + ranges)
+    /// and sorting those that overlap.
     func uncovered(_ ranges: [Range<UInt64>], of space: AddressSpaceID) -> [Range<UInt64>] {
-        let covered = areas.values.filter { $0.space == space }
+        guard let start = ranges.first?.lowerBound, let end = ranges.last?.upperBound else { return [] }
+        let covered = areas.values.filter { $0.space == space && $0.pages.overlaps(start..<end) }
             .map(\.pages).sorted { $0.lowerBound < $1.lowerBound }
         var found: [Range<UInt64>] = []
         func add(_ range: Range<UInt64>) {
@@ -55,11 +57,15 @@ extension SimulatedMemory {
                 found.append(range)
             }
         }
+        var next = 0
         for range in ranges {
             var first = range.lowerBound
-            for cover in covered where cover.overlaps(range) {
-                if cover.lowerBound > first { add(first..<cover.lowerBound) }
-                first = max(first, cover.upperBound)
+            while next < covered.count, covered[next].upperBound <= first { next += 1 }
+            var index = next
+            while index < covered.count, covered[index].lowerBound < range.upperBound {
+                if covered[index].lowerBound > first { add(first..<covered[index].lowerBound) }
+                first = max(first, covered[index].upperBound)
+                index += 1
             }
             if first < range.upperBound { add(first..<range.upperBound) }
         }

@@ -51,7 +51,7 @@ extension SimulatedMemory {
             pins[to] = pinned
         }
         spaces[space]!.mappings.remove(pages)
-        coverMergeable(of: space)
+        coverMergeable(of: space, in: target)
     }
 
     /// Tells the kernel something about pages, as `madvise` does.
@@ -89,7 +89,7 @@ extension SimulatedMemory {
             let isRegistered = areas.values.contains { $0.space == space }
             guard isRegistered || allocate() else { throw .tryAgain }
             spaces[space]!.mappings.setMergeable(true, in: part.pages)
-            coverMergeable(of: space)
+            coverMergeable(of: space, in: part.pages)
         case .unmergeable:
             guard part.isMergeable else { return }
             guard breakMerges(of: part.pages, in: space) else { throw .tryAgain }

@@ -21,6 +21,7 @@ extension SimulatedMemory: PageObserver {
         var found: [ObservedRun] = []
         let mappings = spaces[area.space]?.mappings ?? Mappings()
         spaces[area.space]?.table.edit(range) { chunk, number, offsets in
+            tally.chunksObserved += 1
             let mergeable = mappings.mergeablePages(ofChunk: number)
             for offset in offsets {
                 let isMergeable = mergeable & 1 << offset != 0

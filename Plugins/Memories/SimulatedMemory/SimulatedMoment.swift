@@ -45,6 +45,8 @@ public enum SimulatedStep: Hashable, Sendable, CaseIterable {
 public struct SimulatedTally: Hashable, Sendable {
     /// Calls of `observe`.
     public var observations = 0
+    /// Chunks of 64 pages that `observe` looked at: holes cost nothing.
+    public var chunksObserved = 0
     /// Pages that `observe` reported as changed.
     public var pagesReported = 0
     /// Pages that `takeChecksums` was asked for.

@@ -21,7 +21,9 @@ enum TextFile {
             guard count >= 0 else { throw CommandFailure("cannot read \(path): \(SystemError.text(errno))") }
             if count == 0 { break }
             bytes += room[..<count]
-            guard bytes.count <= mostBytes else { throw CommandFailure("\(path) is larger than the \(mostBytes >> 20) MiB that are read") }
+            guard bytes.count <= mostBytes else {
+                throw CommandFailure("\(path) is larger than the \(mostBytes >> 20) MiB that are read")
+            }
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CommandFailure("\(path) is not UTF-8 text")

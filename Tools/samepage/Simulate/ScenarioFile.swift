@@ -12,7 +12,7 @@ package struct ScenarioFile: Sendable, Hashable {
     var configuration: [ScenarioFields.Pair]
 
     /// The most steps, those that are repeated counted each time.
-    private static let mostSteps = 100_000
+    static let mostSteps = 100_000
 
     /// Reads a scenario.
     ///
@@ -68,13 +68,16 @@ package struct ScenarioFile: Sendable, Hashable {
             var more: [(step: Scenario.Step, dialects: Set<MergerDialect>)] = []
             if let repetition = try fields.repetition() {
                 count = repetition.count
-                more = try Self.steps(repetition.steps, path: path).map { ($0.step, $0.dialects.intersection(dialects)) }
+                more = try Self.steps(repetition.steps, path: path).map {
+                    ($0.step, $0.dialects.intersection(dialects))
+                }
             } else {
                 more = [(try fields.step(), dialects)]
             }
             guard count <= (mostSteps - steps.count) / more.count else {
                 let line = node.mark?.line ?? 0
-                throw CommandFailure("\(path):\(line): a scenario has at most \(mostSteps) steps, repeated ones each time")
+                throw CommandFailure(
+                    "\(path):\(line): a scenario has at most \(mostSteps) steps, repeated ones each time")
             }
             for _ in 0..<count { steps += more }
         }

@@ -44,6 +44,6 @@ struct SimulateCommand: ParsableCommand {
         }
         let failures = reports.flatMap { $0.failures(path: scenario) }
         guard let first = failures.first else { return }
-        throw failures.count == 1 ? first : CommandFailure("\(first), and \(failures.count - 1) more expectations fail")
+        throw failures.count == 1 ? first : CommandFailure("\(first) (and \(failures.count - 1) more)")
     }
 }

@@ -34,14 +34,16 @@ struct StepFields {
     func dialects() throws(CommandFailure) -> Set<MergerDialect> {
         guard let names = try fields.texts("only") else { return Set(MergerDialect.allCases) }
         let dialects = names.compactMap { MergerDialect(rawValue: $0) }
-        guard dialects.count == names.count, !names.isEmpty else { throw fields.failure("only", "it takes linux or 2009") }
+        guard dialects.count == names.count, !names.isEmpty else {
+            throw fields.failure("only", "it takes linux or 2009")
+        }
         return Set(dialects)
     }
 
     /// How often steps of its own are repeated, and these; `nil` for a step that happens itself.
     func repetition() throws(CommandFailure) -> (count: Int, steps: [Node])? {
         guard kind == "repeat" else { return nil }
-        guard let count = try fields.number("repeat", in: 1...1_000_000) else { return nil }
+        guard let count = try fields.number("repeat", in: 1...Int64(ScenarioFile.mostSteps)) else { return nil }
         guard let steps = try fields.sequence("steps"), !steps.isEmpty else {
             throw fields.failure("steps", "'repeat' takes a list of steps")
         }
@@ -75,7 +77,7 @@ struct StepFields {
             return .set(pair.name, pair.value)
         case "scan": return .scan(UInt64(try count("scan")))
         case "until":
-            let most = try fields.number("scans", in: 1...1_000_000) ?? 100
+            let most = try fields.number("scans", in: Self.scans) ?? 100
             return .scanUntil(try conditions("until"), atMost: UInt64(most))
         case "wake": return .wake(UInt64(try count("wake")))
         case "expect":
@@ -95,14 +97,16 @@ struct StepFields {
         return text
     }
 
+    private static let scans = 1...Int64(ScenarioEffort.mostScans)
+
     private func count(_ name: String) throws(CommandFailure) -> Int64 {
-        try fields.number(name, in: 1...1_000_000) ?? 1
+        try fields.number(name, in: Self.scans) ?? 1
     }
 
     private func offset() throws(CommandFailure) -> Int { Int(try fields.number("offset", in: -65536...65535) ?? 0) }
 
     private func map() throws(CommandFailure) -> Scenario.Action {
-        guard let pages = try fields.number("pages", in: 1...Int64(1) << 40) else {
+        guard let pages = try fields.number("pages", in: 1...Int64(ScenarioEffort.mostMapped)) else {
             throw fields.failure("pages", "it is missing from 'map'")
         }
         let kinds: [String: SimulatedMapping] = ["anonymous": .anonymous, "shared": .shared, "special": .special]

@@ -26,7 +26,7 @@ let group = MergeGroup(source: .page(twins[0]), digest: digests[0]!, rowLength: 
 var outcome = MergeOutcome()
 memory.merge(
     MergePlan(groups: [group], sites: twins.map { MergeSite(page: $0, group: 0) }), into: &outcome)
-print("merging: \(outcome.sites)")
+for (page, answer) in zip(twins, outcome.sites) { print("page \(page.index): \(answer)") }
 
 // A child shares everything. What it writes is its own, and where there is no memory for that, it is refused.
 let child = try memory.fork(program)
@@ -36,6 +36,6 @@ memory.allocationsUntilFailure = 0
 do {
     try memory.store([9], to: 1, of: child)
 } catch {
-    print("page 1 of the child: \(error), and it is \(memory.state(of: 1, in: child))")
+    print("a write without memory: \(error)")
 }
 print("against the contract: \(memory.violations.count), in its books: \(memory.bookkeepingViolations().count)")
