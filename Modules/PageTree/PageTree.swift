@@ -54,7 +54,7 @@ public protocol PageTree: Sendable {
 
     /// Looks for an element whose page has the searched content.
     ///
-    /// Remembers where the search ended, so that an ``insert(_:)`` that follows at once needs no search of its own.
+    /// Remembers where the search ended, so that an ``insert(_:in:)`` that follows at once needs no search of its own.
     ///
     /// - Parameters:
     ///   - digest: The digest of the searched page.

@@ -111,7 +111,7 @@ struct SimulateTests {
         #expect(lines.contains { $0.contains("\"mergeable a.heap: ENOMEM\"") })
         for (step, expected) in [
             ("read: a.heap[1]\n    byte: 1", "page 0 of a.heap[1] holds something else"),
-            ("discard: a.heap\n    error: EINVAL", "this succeeds, and should give EINVAL"),
+            ("discard: a.heap[1]\n    error: EINVAL", "this succeeds, and should give EINVAL"),
             ("mergeable: a.heap", "the program is refused: ENOMEM"),
         ] {
             let path = try temporary.write("f.yaml", "\(text)\n  - \(step)\n".utf8)
