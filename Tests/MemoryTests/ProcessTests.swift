@@ -69,8 +69,10 @@ struct ProcessTests {
                     model[id]![page] = byte
                 }
             } catch {}
-            memory.allocationsUntilFailure = nil
+            // Memory may end while pages are merged and un-merged, too.
+            memory.allocationsUntilFailure = Bool.random(using: &random) ? Int.random(in: 0..<6, using: &random) : nil
             mergeSome(&random)
+            memory.allocationsUntilFailure = nil
             for (id, pages) in model {
                 for page in 0..<32 as Range<UInt64> {
                     let read = try memory.load(page, of: id)
@@ -82,15 +84,20 @@ struct ProcessTests {
         }
     }
 
-    /// Merges pages that may or may not be equal.
+    /// Merges pages that may or may not be equal, and un-merges others.
     func mergeSome(_ random: inout SplitMix64) {
         let pages = memory.registeredAreas.flatMap { area in
             (0..<area.pageCount).map { PageAddress(area: area.id, index: $0) }
         }.filter { memory.exists($0) && memory.compare(.page($0), .page($0)) == .same }
         let sites = pages.shuffled(using: &random).prefix(4)
         guard let source = sites.first else { return }
-        let group = MergeGroup(source: .page(source), digest: memory.digest(of: source), rowLength: 1)
+        let rowLength = UInt32.random(in: 1..<3, using: &random)
+        let group = MergeGroup(source: .page(source), digest: memory.digest(of: source), rowLength: rowLength)
         var outcome = MergeOutcome()
         memory.merge(MergePlan(groups: [group], sites: sites.map { MergeSite(page: $0, group: 0) }), into: &outcome)
+        guard Int.random(in: 0..<4, using: &random) == 0 else { return }
+        var answers: [SiteOutcome] = []
+        memory.unmerge(pages.shuffled(using: &random).prefix(3).sorted(), into: &answers)
+        #expect(answers.allSatisfy { [.merged, .outOfMemory].contains($0) })
     }
 }

@@ -67,7 +67,12 @@ struct ScenarioReport {
                 [StandardError.printable(moment.event), String(moment.scans), String(moment.nanoseconds / 1_000_000)]
                     + columns.map { String($0.value(moment.counters)) })
         }
-        let expectations = run.failures.isEmpty ? "all expectations hold" : "\(run.failures.count) expectations fail"
+        let expectations =
+            switch run.failures.count {
+            case 0: "all expectations hold"
+            case 1: "1 expectation fails"
+            default: "\(run.failures.count) expectations fail"
+            }
         let about = run.scenario.about.isEmpty ? "" : StandardError.printable(run.scenario.about) + "\n"
         return
             "\(StandardError.printable(run.scenario.name)), dialect \(dialect.rawValue): \(expectations).\n\(about)\n\(table.text)"
