@@ -1,3 +1,23 @@
+/// The type that the kernel reads an attribute's number into, where it tells numbers that the type does not hold from
+/// others that the attribute does not take.
+public enum AttributeNumber: Sendable, Hashable {
+    /// Any type: it does not tell.
+    case untold
+    /// `int`, as of `max_page_sharing`.
+    case int
+    /// `unsigned long`, as of `merge_across_nodes`.
+    case unsignedLong
+
+    /// Whether the type does not hold a number of this magnitude; `nil` is one of more than 64 bits.
+    fileprivate func excludes(_ magnitude: UInt64?, isNegative: Bool) -> Bool {
+        switch self {
+        case .untold: false
+        case .int: magnitude.map { $0 > UInt64(Int32.max) + (isNegative ? 1 : 0) } ?? true
+        case .unsignedLong: magnitude == nil && !isNegative
+        }
+    }
+}
+
 /// Reads the text written to an unsigned attribute the way the kernel's control files do (`kstrtouint`, base 10): digits
 /// only, perhaps after a plus sign, optionally one newline at the end. A NUL byte ends the text.
 ///
@@ -5,20 +25,22 @@
 ///   - text: What was written.
 ///   - name: The attribute, for the error.
 ///   - range: The values taken.
-///   - tellsRange: Whether larger numbers are an error of their own, as of attributes that the kernel reads as another type.
+///   - type: Which numbers out of range are an error of their own.
 /// - Throws: ``AttributeError/invalid(name:value:expected:)`` for anything else: empty, blanks, a minus sign, junk, out of
-///   range; ``AttributeError/outOfRange(name:value:expected:)`` for larger numbers where that is told apart.
+///   range; ``AttributeError/outOfRange(name:value:expected:)`` for numbers that the type does not hold.
 public func parseUnsignedAttribute(
-    _ text: String, name: String, in range: ClosedRange<UInt64> = 0...UInt64(UInt32.max), tellsRange: Bool = false
+    _ text: String, name: String, in range: ClosedRange<UInt64> = 0...UInt64(UInt32.max),
+    as type: AttributeNumber = .untold
 ) throws(AttributeError) -> UInt64 {
     let line = attributeLine(text)
     var digits = line.utf8[...]
-    if digits.first == UInt8(ascii: "+") { digits = digits.dropFirst() }
+    let isNegative = digits.first == UInt8(ascii: "-")
+    if isNegative || digits.first == UInt8(ascii: "+") { digits = digits.dropFirst() }
     let isNumber = !digits.isEmpty && digits.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
-    let value = isNumber ? UInt64(line) : nil
-    if let value, range.contains(value) { return value }
+    let magnitude = isNumber ? UInt64(Substring(digits)) : nil
+    if let magnitude, !isNegative, range.contains(magnitude) { return magnitude }
     let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
-    if isNumber, tellsRange, value.map({ $0 > range.upperBound }) ?? true {
+    if isNumber, type.excludes(magnitude, isNegative: isNegative) {
         throw .outOfRange(name: name, value: line, expected: expected)
     }
     throw .invalid(name: name, value: line, expected: expected)

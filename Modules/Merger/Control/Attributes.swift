@@ -71,13 +71,13 @@ extension Merger {
             configuration.maxKernelPages = try parseUnsignedAttribute(value, name: attribute, in: 0...UInt64.max)
         case "max_page_sharing":
             let range = 2...UInt64(Int32.max)
-            let limit = UInt32(try parseUnsignedAttribute(value, name: attribute, in: range, tellsRange: true))
+            let limit = UInt32(try parseUnsignedAttribute(value, name: attribute, in: range, as: .int))
             guard limit != configuration.maxPageSharing else { return }
             if !allowingShared { try requireNothingShared(for: attribute) }
             configuration.maxPageSharing = limit
             setSharingLimit()
         case "merge_across_nodes" where nodeCount > 1:
-            let mergesAcross = try parseUnsignedAttribute(value, name: attribute, in: 0...1) == 1
+            let mergesAcross = try parseUnsignedAttribute(value, name: attribute, in: 0...1, as: .unsignedLong) == 1
             guard mergesAcross != configuration.mergesAcrossNodes else { return }
             try requireNothingShared(for: attribute)
             setMergesAcrossNodes(mergesAcross)
