@@ -37,8 +37,11 @@ public struct PolicyStack: ScanPolicy {
         firstPace = pace
     }
 
-    /// Takes the pace as it is now for the one to go back to.
-    mutating func rememberPace() { firstPace = pace }
+    /// Begins with the settings of now: the pace is the one to go back to, and an advisor in force starts with its minimum.
+    mutating func begin() {
+        firstPace = pace
+        advisor.reset()
+    }
 
     /// The names of what is in force, the pace's only if nothing else is: `fixed`, `smart-scan`, `scan-time` or
     /// `scan-time-with-smart-scan`.
@@ -54,10 +57,13 @@ public struct PolicyStack: ScanPolicy {
     /// Whether smart scan is in force, or the pace passes over pages itself.
     public var selectsPages: Bool { ages != nil || pace.selectsPages }
 
+    /// The pace's, and smart scan's.
+    public var bytesPerPage: Int { pace.bytesPerPage + (ages == nil ? 0 : PageAges.bytesPerPage) }
+
     /// The batch of the pace, with the advisor's number of pages if that is in force.
     public mutating func nextBatch() -> ScanBatch {
         var batch = pace.nextBatch()
-        if isAdvised { batch.pages = UInt32(advisor.pagesToScan) }
+        if isAdvised { batch.pages = advisor.pagesToScan }
         return batch
     }
 

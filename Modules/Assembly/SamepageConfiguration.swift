@@ -84,7 +84,7 @@ public struct SamepageConfiguration: Sendable, Hashable {
                 }
             }
         }
-        policy.rememberPace()
+        policy.begin()
         return MergerParts(
             checksum: try Self.pick(checksum, "checksum", registry.checksums),
             stableTree: try Self.pick(stableTree, "stableTree", registry.trees),

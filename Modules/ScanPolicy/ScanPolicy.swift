@@ -58,6 +58,9 @@ public protocol ScanPolicy: Sendable {
     /// Whether the policy passes over pages at all; if not, ``select(pagesOf:among:absent:)`` is never called.
     var selectsPages: Bool { get }
 
+    /// Bytes that the policy keeps for each page; they count against `general_profit`.
+    var bytesPerPage: Int { get }
+
     /// How much this wake-up scans and how long the sleep after it is.
     mutating func nextBatch() -> ScanBatch
 
@@ -94,6 +97,9 @@ public protocol ScanPolicy: Sendable {
 extension ScanPolicy {
     /// Passes over nothing.
     public var selectsPages: Bool { false }
+
+    /// Keeps nothing.
+    public var bytesPerPage: Int { 0 }
 
     /// Selects all candidates.
     public mutating func select(pagesOf chunk: UInt32, among candidates: UInt64, absent: UInt64) -> UInt64 {

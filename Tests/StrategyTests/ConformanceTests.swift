@@ -40,7 +40,7 @@ struct ConformanceTests {
     func policy() {
         #expect(PolicyConformance { FixedPolicy() }.violations() == [])
         #expect(PolicyConformance(seed: 2) { FixedPolicy(pagesToScan: 0, sleepMillisecs: .max) }.violations() == [])
-        let unsigned = ["pages_to_scan", "sleep_millisecs", "advisor_max_cpu", "advisor_min_pages_to_scan"]
+        let unsigned = ["pages_to_scan", "sleep_millisecs"]
         let makers: [@Sendable () -> any ScanPolicy] = [
             { SmartScanPolicy(pace: FixedPolicy()) }, { ScanTimePolicy(pace: FixedPolicy()) },
             { PolicyStack(FixedPolicy()) },

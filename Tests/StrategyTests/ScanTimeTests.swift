@@ -1,3 +1,4 @@
+import Conformance
 import FixedPolicy
 import ScanPolicy
 import ScanTimePolicy
@@ -7,7 +8,86 @@ struct ScanTimeTests {
     /// One full scan of an advisor, in seconds and percent of a CPU.
     private func pages(_ advisor: inout ScanTimeAdvisor, seconds: UInt64, percent: UInt64) -> UInt64 {
         advisor.scanEnded(elapsedNanoseconds: seconds * 1_000_000_000, cpuNanoseconds: seconds * percent * 10_000_000)
-        return advisor.pagesToScan
+        return UInt64(advisor.pagesToScan)
+    }
+
+    /// The same arithmetic once more, from the description of the kernel's, in numbers that never overflow.
+    private struct Reference {
+        var pages: UInt128
+        var change: UInt128 = 0
+        var lastSeconds: UInt128?
+
+        mutating func scanEnded(_ settings: ScanTimeAdvisor, nanoseconds: UInt64, cpuNanoseconds: UInt64) {
+            let seconds = UInt128(max(nanoseconds / 1_000_000_000, 1))
+            let percent = max(UInt128(cpuNanoseconds / 1_000_000) * 100 / (seconds * 1000), 1)
+            let factor = max(UInt128(settings.targetScanTime) * 100 / seconds, 1)
+            change = (70 * change + 30 * max(seconds * 100 / (lastSeconds ?? seconds), 1)) / 100
+            lastSeconds = seconds
+            let ofPercent = max(pages / percent, 1)
+            var wanted = pages * 100 / factor * change / 100
+            if wanted > ofPercent * UInt128(settings.maxCPU) { wanted = ofPercent * UInt128(settings.maxCPU) }
+            if wanted < ofPercent * 10 { wanted = ofPercent * 10 }
+            if settings.keepsMinimum, wanted < settings.minPagesToScan { wanted = UInt128(settings.minPagesToScan) }
+            pages = min(wanted, UInt128(settings.maxPagesToScan), UInt128(UInt32.max))
+        }
+    }
+
+    @Test("random scans and settings: the same numbers as another implementation", arguments: [false, true])
+    func otherImplementation(keepsMinimum: Bool) throws {
+        var random = SplitMix64(seed: 0x5ca7)
+        func below(_ exponents: ClosedRange<Int>) -> UInt64 {
+            UInt64.random(
+                in: 0..<1
+                    << UInt64.random(in: UInt64(exponents.lowerBound)...UInt64(exponents.upperBound), using: &random),
+                using: &random)
+        }
+        var numbers: Set<UInt32> = []
+        for sequence in 0..<500 {
+            var advisor = ScanTimeAdvisor()
+            advisor.keepsMinimum = keepsMinimum
+            if sequence > 0 {
+                advisor.maxCPU = UInt32(below(1...9))
+                advisor.targetScanTime = max(1, below(1...20))
+                advisor.minPagesToScan = below(1...20)
+                advisor.maxPagesToScan = below(1...32)
+            }
+            advisor.reset()
+            var reference = Reference(pages: UInt128(advisor.pagesToScan))
+            for _ in 0..<40 {
+                // Up to five hours, and up to four CPUs.
+                let elapsed = below(20...44)
+                let cpu = UInt64.random(in: 0...4 * elapsed, using: &random)
+                advisor.scanEnded(elapsedNanoseconds: elapsed, cpuNanoseconds: cpu)
+                reference.scanEnded(advisor, nanoseconds: elapsed, cpuNanoseconds: cpu)
+                try #require(UInt128(advisor.pagesToScan) == reference.pages, "sequence \(sequence)")
+                numbers.insert(advisor.pagesToScan)
+            }
+        }
+        #expect(numbers.count > 1000)
+    }
+
+    @Test("the first scan: 30 percent of the pages, where the share of a CPU does not ask for more")
+    func firstScan() {
+        var advisor = ScanTimeAdvisor()
+        advisor.minPagesToScan = 10_000
+        advisor.reset()
+        #expect(pages(&advisor, seconds: 200, percent: 50) == 3000)
+    }
+
+    @Test("numbers as large as they can be stay within the bounds")
+    func extremes() {
+        for target in [1, UInt64.max] {
+            for pages in [0, UInt64.max] {
+                var advisor = ScanTimeAdvisor()
+                (advisor.maxCPU, advisor.targetScanTime) = (.max, target)
+                (advisor.minPagesToScan, advisor.maxPagesToScan) = (pages, .max)
+                advisor.reset()
+                for time in [0, 1, UInt64.max, 0, .max, 1] {
+                    advisor.scanEnded(elapsedNanoseconds: time, cpuNanoseconds: .max)
+                    #expect(advisor.pagesToScan >= 10)
+                }
+            }
+        }
     }
 
     @Test("a scan that takes as long as wanted: the change climbs 30, 51, 65 ... percent, as the kernel's does")
@@ -49,6 +129,8 @@ struct ScanTimeTests {
     @Test("an advisor that is reset begins anew, with the minimum of now")
     func reset() throws {
         var advisor = ScanTimeAdvisor()
+        try advisor.set("advisor_min_pages_to_scan", to: "7")
+        #expect(advisor.pagesToScan == 500)
         _ = pages(&advisor, seconds: 100, percent: 3)
         try advisor.set("advisor_min_pages_to_scan", to: "123\n")
         advisor.reset()

@@ -12,26 +12,26 @@ public struct ScanTimeAdvisor: Sendable, Hashable {
     /// The most CPU time for scanning, in percent of one CPU (`advisor_max_cpu`).
     public var maxCPU: UInt32 = 70
     /// The wanted time of a full scan, in seconds, at least 1 (`advisor_target_scan_time`).
-    public var targetScanTime: UInt32 = 200
+    public var targetScanTime: UInt64 = 200
     /// The number of pages to begin with (`advisor_min_pages_to_scan`). As in the kernel it is no lower bound, unless
     /// ``keepsMinimum`` says so.
-    public var minPagesToScan: UInt32 = 500
+    public var minPagesToScan: UInt64 = 500
     /// The most pages of a wake-up (`advisor_max_pages_to_scan`).
-    public var maxPagesToScan: UInt32 = 30000
+    public var maxPagesToScan: UInt64 = 30000
     /// Whether ``minPagesToScan`` is a lower bound too, which the kernel documents and does not do (`advisor_keep_min`).
     public var keepsMinimum = false
 
-    /// Pages of each wake-up now.
-    public private(set) var pagesToScan: UInt64
+    /// Pages of each wake-up now. Larger settings count as the largest of these numbers; the kernel cuts them to 32 bits.
+    public private(set) var pagesToScan: UInt32
     private var previousChange: UInt64 = 0
     private var lastScanTime: UInt64 = 0
 
     /// Begins anew with ``minPagesToScan``.
-    public init() { pagesToScan = UInt64(minPagesToScan) }
+    public init() { pagesToScan = UInt32(clamping: minPagesToScan) }
 
     /// Forgets earlier scans and begins with ``minPagesToScan`` again.
     public mutating func reset() {
-        pagesToScan = UInt64(minPagesToScan)
+        pagesToScan = UInt32(clamping: minPagesToScan)
         previousChange = 0
         lastScanTime = 0
     }
@@ -45,15 +45,16 @@ public struct ScanTimeAdvisor: Sendable, Hashable {
         let time = max(1, elapsedNanoseconds / 1_000_000_000)
         let cpuPercent = max(1, product(cpuNanoseconds / 1_000_000, 100) / product(time, 1000))
         let last = lastScanTime == 0 ? time : lastScanTime
-        let factor = max(1, UInt64(targetScanTime) * 100 / time)
+        let factor = max(1, product(targetScanTime, 100) / time)
         var change = max(1, product(time, 100) / last)
         change = sum(product(70, previousChange), product(30, change)) / 100
-        var pages = product(product(pagesToScan, 100) / factor, change) / 100
-        let pagesOfPercent = max(1, pagesToScan / cpuPercent)
+        let old = UInt64(pagesToScan)
+        var pages = product(product(old, 100) / factor, change) / 100
+        let pagesOfPercent = max(1, old / cpuPercent)
         pages = min(pages, product(pagesOfPercent, UInt64(maxCPU)))
         pages = max(pages, product(pagesOfPercent, 10))
-        if keepsMinimum { pages = max(pages, UInt64(minPagesToScan)) }
-        pagesToScan = min(pages, UInt64(maxPagesToScan))
+        if keepsMinimum { pages = max(pages, minPagesToScan) }
+        pagesToScan = UInt32(clamping: min(pages, maxPagesToScan))
         previousChange = change
         lastScanTime = time
     }
@@ -94,28 +95,25 @@ extension ScanTimeAdvisor {
         }
     }
 
-    /// Changes a setting, or leaves everything as it was and throws.
+    /// Changes a setting, or leaves everything as it was and throws. ``pagesToScan`` follows after the next full scan;
+    /// ``minPagesToScan`` counts from the next ``reset()`` on.
     ///
-    /// - Parameter value: A whole number from 0 to 4294967295, from 1 for `advisor_target_scan_time`, 0 or 1 for
-    ///   `advisor_keep_min`; one newline may follow.
+    /// - Parameter value: A whole number from 0 to 18446744073709551615, from 1 for `advisor_target_scan_time`; of one for
+    ///   `advisor_max_cpu` the lower 32 bits count. 0 or 1 for `advisor_keep_min`. One newline may follow.
     /// - Throws: ``ScanPolicy/AttributeError``.
     public mutating func set(_ attribute: String, to value: String) throws(AttributeError) {
         guard let known = Attribute(rawValue: attribute) else { throw .unknown(name: attribute) }
-        let largest = UInt64(UInt32.max)
         let range: ClosedRange<UInt64> =
             switch known {
-            case .targetScanTime: 1...largest
+            case .targetScanTime: 1...UInt64.max
             case .keepsMinimum: 0...1
-            case .maxCPU, .minPagesToScan, .maxPagesToScan: 0...largest
+            case .maxCPU, .minPagesToScan, .maxPagesToScan: 0...UInt64.max
             }
-        let number = UInt32(try parseUnsignedAttribute(value, name: attribute, in: range))
+        let number = try parseUnsignedAttribute(value, name: attribute, in: range)
         switch known {
-        case .maxCPU: maxCPU = number
+        case .maxCPU: maxCPU = UInt32(truncatingIfNeeded: number)
         case .targetScanTime: targetScanTime = number
-        case .minPagesToScan:
-            minPagesToScan = number
-            // Until a scan has told more.
-            if lastScanTime == 0 { pagesToScan = UInt64(number) }
+        case .minPagesToScan: minPagesToScan = number
         case .maxPagesToScan: maxPagesToScan = number
         case .keepsMinimum: keepsMinimum = number == 1
         }

@@ -24,10 +24,13 @@ public struct ScanTimePolicy: ScanPolicy {
     /// The pace's.
     public var selectsPages: Bool { pace.selectsPages }
 
+    /// The pace's.
+    public var bytesPerPage: Int { pace.bytesPerPage }
+
     /// The sleep of the pace, and the advisor's number of pages.
     public mutating func nextBatch() -> ScanBatch {
         var batch = pace.nextBatch()
-        batch.pages = UInt32(advisor.pagesToScan)
+        batch.pages = advisor.pagesToScan
         return batch
     }
 

@@ -8,6 +8,9 @@ public struct PageAges: Sendable, Hashable {
     private var ages: [UInt8] = []
     private var skips: [UInt8] = []
 
+    /// What a page costs.
+    public static let bytesPerPage = 2
+
     /// Knows no page.
     public init() {}
 

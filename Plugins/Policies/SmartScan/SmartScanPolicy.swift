@@ -22,6 +22,9 @@ public struct SmartScanPolicy: ScanPolicy {
     /// Always.
     public var selectsPages: Bool { true }
 
+    /// The pace's, and what is known of a page.
+    public var bytesPerPage: Int { pace.bytesPerPage + PageAges.bytesPerPage }
+
     /// The pace's.
     public mutating func nextBatch() -> ScanBatch { pace.nextBatch() }
 
