@@ -43,8 +43,10 @@ public struct ClientReport: Sendable, Hashable {
     public var mergeableBytes = 0
     /// Pages that map a merged content (in the kernel: `ksm_merging_pages`).
     public var pagesSharing = 0
-    /// Pages of zeros that were given back.
+    /// Pages of zeros that were given back (`ksm_zero_pages`).
     public var zeroPages = 0
+    /// Pages that the merger keeps an item for (`ksm_rmap_items`).
+    public var rmapItems = 0
     /// Memory gained, in bytes: ``pagesSharing`` and ``zeroPages``, less what the merger keeps for its pages (in the kernel:
     /// `ksm_process_profit`). May be negative.
     public var profitBytes = 0

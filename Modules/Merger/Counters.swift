@@ -41,7 +41,8 @@ public struct Counters: Sendable, Hashable {
     /// Pages left alone for now because the memory could not merge them.
     public var pagesRefused = 0
 
-    /// Bytes of the merger's state beyond those of each item: for `minimum_age_millisecs` and `minimum_sharers`.
+    /// Bytes of the merger's state beyond those of each item: for `minimum_age_millisecs`, `minimum_sharers`,
+    /// `merge_across_nodes` 0 and the policy.
     public var extraBytes = 0
 
     /// Bytes that the merger's state takes for each page it keeps an item for.

@@ -54,6 +54,7 @@ final class FakeControl: MergerControl {
         var first = ClientReport(pid: 200, user: 1000, command: "redis server")
         (first.mergeableBytes, first.pagesSharing, first.zeroPages) = (1 << 20, 90, 5)
         (first.profitBytes, first.orphanedPages) = (-4096, 2)
+        first.rmapItems = 120
         first.notMerged = ["locked in memory": 8192, "huge pages, device": 4096]
         var second = ClientReport(pid: 100, user: 0, command: "\u{301} \\\n\u{7}")
         second.mergeableBytes = 3 << 30

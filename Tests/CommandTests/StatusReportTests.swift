@@ -60,6 +60,7 @@ struct StatusReportTests {
                   "pages_sharing" : 0,
                   "pid" : 100,
                   "profit_bytes" : 0,
+                  "rmap_items" : 0,
                   "user" : 0,
                   "zero_pages" : 0
                 },
@@ -74,6 +75,7 @@ struct StatusReportTests {
                   "pages_sharing" : 90,
                   "pid" : 200,
                   "profit_bytes" : -4096,
+                  "rmap_items" : 120,
                   "user" : 1000,
                   "zero_pages" : 5
                 }

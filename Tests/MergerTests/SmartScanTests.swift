@@ -16,12 +16,23 @@ struct SmartScanTests {
         let rig = Rig(variant)
         try rig.add(1)
         rig.fill(1, 0..<1, "a")
-        // One scan is nothing yet for a memory that tells what changed: the page is there from the first on.
-        rig.scan(50)
+        var visits: [Int] = []
+        for visit in 0..<50 {
+            let before = rig.counters
+            rig.scan()
+            let scanned = rig.counters.pagesScanned - before.pagesScanned
+            #expect(scanned + rig.counters.pagesSkipped - before.pagesSkipped == 1)
+            if scanned == 1 { visits.append(visit) }
+            // One that is passed over leaves the unstable tree.
+            #expect(rig.counters.pagesUnshared == (scanned == 1 && visit > 0 ? 1 : 0))
+        }
+        #expect(visits == [0, 1, 2, 3, 5, 8, 13, 22, 31, 40, 49])
         #expect(rig.counters.fullScans == 50)
+        // Content does not matter: the page is as old as it was.
+        rig.fill(1, 0..<1, "b")
+        rig.scan(8)
         #expect(rig.counters.pagesScanned == 11)
-        #expect(rig.counters.pagesSkipped == 39)
-        rig.expectFilled(1, 0..<1, "a")
+        rig.expectFilled(1, 0..<1, "b")
     }
 
     @Test(
@@ -41,6 +52,20 @@ struct SmartScanTests {
         #expect(after.pagesScanned - before.pagesScanned >= 9 * 20 * 10)
         #expect(after.pagesSkipped > before.pagesSkipped)
         rig.expectFilled(1, 0..<10, "a")
+    }
+
+    @Test("what is known of pages costs two bytes each")
+    func cost() throws {
+        var variant = Variant()
+        variant.smartScan = true
+        let rig = Rig(variant)
+        try rig.add(1)
+        rig.fill(1, 0..<3, "a")
+        rig.scan(2)
+        rig.expect(1, 2)
+        #expect(rig.counters.extraBytes == 64 * 2)
+        #expect(try rig.value("general_profit") == String(2 * 64 - 3 * 32 - 128))
+        #expect(rig.merger.bytesPerItem == 34)
     }
 
     @Test("twins find each other again when both are scanned in one round", arguments: variants)

@@ -1,4 +1,5 @@
 public import PageMemory
+import ScanPolicy
 
 extension Merger {
     /// The counters at this moment. They are exact between two requests; after a full scan of quiet memory they
@@ -26,16 +27,20 @@ extension Merger {
         counters.pagesMerged = tally.merged
         counters.pagesRefused = table.count(.refused)
         counters.extraBytes =
-            table.changeTimes.count * MemoryLayout<UInt32>.size + waiting.memberCount * WaitingGroups.bytesPerMember
+            table.pageCount * (bytesPerItem - Counters.bytesPerItem) + waiting.memberCount
+            * WaitingGroups.bytesPerMember
         for outcome in SiteOutcome.allCases where tally.notMerged[Int(outcome.rawValue)] > 0 {
             counters.notMerged[outcome] = tally.notMerged[Int(outcome.rawValue)]
         }
         return counters
     }
 
-    /// Bytes of the merger's state for each page it keeps an item for, the time of its last change included where that is
-    /// kept.
-    public var bytesPerItem: Int { Counters.bytesPerItem + (ages.isOn ? MemoryLayout<UInt32>.size : 0) }
+    /// Bytes of the merger's state for each page it keeps an item for. Included are, where they are kept, the time of its
+    /// last change, the number of its tree, and what the policy knows of it.
+    public var bytesPerItem: Int {
+        Counters.bytesPerItem + (ages.isOn ? MemoryLayout<UInt32>.size : 0) + (table.keepsTrees ? 1 : 0)
+            + policy.bytesPerPage
+    }
 
     /// What is merged of one area: pages on frames, pages of zeros given back, and all pages that exist.
     ///
@@ -69,8 +74,8 @@ public struct AreaCensus: Sendable, Hashable {
     /// All others that exist.
     public var unmerged = 0
 
-    /// Pages that the merger keeps an item for.
-    public var items: Int { merged + zeroed + refused + unmerged }
+    /// Pages that the merger keeps an item for: all but those of zeros that were given back.
+    public var items: Int { merged + refused + unmerged }
 
     /// Takes zeros.
     public init() {}

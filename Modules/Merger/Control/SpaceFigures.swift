@@ -25,7 +25,7 @@ extension Merger {
         for record in spaces.order where record.id == space {
             for slot in record.slots {
                 guard let census = census(of: spaces.areas[Int(slot)]!.area.id) else { continue }
-                figures.rmapItems += census.items - census.zeroed
+                figures.rmapItems += census.items
                 figures.zeroPages += census.zeroed
                 figures.mergingPages += census.merged
             }

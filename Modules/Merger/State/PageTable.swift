@@ -37,6 +37,9 @@ struct PageTable {
     /// The number of pages that the merger keeps an item for (rmap_items in the kernel).
     var itemCount: Int { census.reduce(0, +) - census[Int(PageState.zeroed.rawValue)] }
 
+    /// Pages that there is room for: those of all chunks.
+    var pageCount: Int { links.count }
+
     func count(_ state: PageState) -> Int { census[Int(state.rawValue)] }
 
     func link(_ page: UInt32) -> PageLink { links[Int(page)] }

@@ -3,7 +3,7 @@ public import Merger
 
 /// Everything that a merger says about itself at one moment.
 ///
-/// On the socket it is these lines; those of the last four kinds may come any number of times, and TEXT is the rest of
+/// On the socket it is these lines; those of the last five kinds may come any number of times, and TEXT is the rest of
 /// the line:
 ///
 ///     page_size NUMBER
@@ -16,6 +16,7 @@ public import Merger
 ///     attribute NAME TEXT
 ///     counter NAME NUMBER
 ///     client PID USER MERGEABLE_BYTES PAGES_SHARING ZERO_PAGES PROFIT_BYTES ORPHANED_PAGES TEXT
+///     rmap_items PID ITEMS
 ///     not_merged PID BYTES TEXT
 ///
 /// `limitation` is missing if nothing keeps the merger from merging. A reader passes over lines that it does not know.
@@ -122,6 +123,7 @@ extension ControlStatus {
             add(
                 "client", "\(client.pid)", "\(client.user)", "\(client.mergeableBytes)", "\(client.pagesSharing)",
                 "\(client.zeroPages)", "\(client.profitBytes)", "\(client.orphanedPages)", text: client.command)
+            add("rmap_items", "\(client.pid)", text: "\(client.rmapItems)")
             for (reason, bytes) in client.notMerged.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
                 add("not_merged", "\(client.pid)", "\(bytes)", text: reason)
             }
@@ -166,6 +168,7 @@ extension ControlStatus {
                 let entry = Entry(name: words[0], value: ControlText.unescaped(words[1]))
                 if kind == "attribute" { attributes.append(entry) } else { counters.append(entry) }
             case "client": return takeClient(ControlText.words(rest, 8))
+            case "rmap_items": return takeItems(ControlText.words(rest, 2))
             case "not_merged": return takeReason(ControlText.words(rest, 3))
             default: break
             }
@@ -182,6 +185,13 @@ extension ControlStatus {
         (client.mergeableBytes, client.pagesSharing, client.zeroPages) = (numbers[2], numbers[3], numbers[4])
         (client.profitBytes, client.orphanedPages) = (numbers[5], numbers[6])
         clients.append(client)
+        return true
+    }
+
+    private mutating func takeItems(_ words: [String]) -> Bool {
+        let numbers = words.compactMap { Int($0) }
+        guard numbers.count == 2, let last = clients.last, numbers[0] == Int(last.pid) else { return false }
+        clients[clients.count - 1].rmapItems = numbers[1]
         return true
     }
 

@@ -26,6 +26,7 @@ extension StatusReport {
             case pagesSharing = "pages_sharing"
             case profitBytes = "profit_bytes"
             case zeroPages = "zero_pages"
+            case rmapItems = "rmap_items"
             case orphanedPages = "orphaned_pages"
             case notMerged = "not_merged"
         }
@@ -39,6 +40,7 @@ extension StatusReport {
             try fields.encode(report.pagesSharing, forKey: .pagesSharing)
             try fields.encode(report.profitBytes, forKey: .profitBytes)
             try fields.encode(report.zeroPages, forKey: .zeroPages)
+            try fields.encode(report.rmapItems, forKey: .rmapItems)
             try fields.encode(report.orphanedPages, forKey: .orphanedPages)
             try fields.encode(report.notMerged, forKey: .notMerged)
         }

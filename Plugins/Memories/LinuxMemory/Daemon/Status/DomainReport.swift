@@ -104,7 +104,6 @@ extension DomainEngine {
         let identity = client.identity
         let pageSize = memory.pageSize
         var report = ClientReport(pid: identity.pid, user: identity.user, command: identity.command)
-        var items = 0
         var refused = 0
         for area in client.areas.values {
             client.reasons.formUnion(memory.takeReasons(of: area.id))
@@ -112,10 +111,11 @@ extension DomainEngine {
             report.mergeableBytes += Int(area.pageCount) * pageSize
             report.pagesSharing += census.merged
             report.zeroPages += census.zeroed
-            items += census.items
+            report.rmapItems += census.items
             refused += census.refused
         }
-        report.profitBytes = (report.pagesSharing + report.zeroPages) * pageSize - items * merger.bytesPerItem
+        report.profitBytes =
+            (report.pagesSharing + report.zeroPages) * pageSize - report.rmapItems * merger.bytesPerItem
         if refused > 0 {
             // Which page was left alone for which reason nobody keeps: several reasons stand together.
             let reasons = client.reasons.sorted { $0.rawValue < $1.rawValue }.map(\.reason)
