@@ -115,7 +115,8 @@ var parts: [Part] = [
         ]),
     // Real programs under the agent and the daemon.
     Part(
-        name: "ProgramTests", kind: .test, path: "Tests/ProgramTests", needs: ["CLinuxMemory"]),
+        name: "ProgramTests", kind: .test, path: "Tests/ProgramTests",
+        needs: ["CLinuxMemory", "Assembly", "Merger", "ScanPolicy"]),
     Part(
         name: "MemoryTests", kind: .test, path: "Tests/MemoryTests",
         needs: [
@@ -127,7 +128,7 @@ var parts: [Part] = [
         needs: [
             "Merger", "Simulation", "SimulatedMemory", "Conformance", "PageMemory", "PageChecksum", "PageTree",
             "ScanPolicy", "JHash2Checksum", "XXHashChecksum", "RedBlackTree", "HashTableIndex", "FixedPolicy",
-            "SmartScanPolicy",
+            "SmartScanPolicy", "Assembly",
         ]),
     Part(
         name: "SimulationTests", kind: .test, path: "Tests/SimulationTests",

@@ -135,6 +135,26 @@ struct MaxPageSharingTests {
         rig.expectNothingLeft()
     }
 
+    @Test("every second page is written, differently, and written back: it finds a place again", arguments: Variant.few)
+    func halfRewritten(variant: Variant) throws {
+        guard variant.checksum != .weak else { return }
+        let rig = try makeRig(variant, limit: 5, pages: 20)
+        rig.scan(2)
+        #expect(figures(rig) == [4, 16, 0, 1, 4])
+        let half = stride(from: 1, through: 19, by: 2).map { UInt32($0) }
+        for area in half { rig.memory.write([UInt8(area)], to: rig.page(area, 0)) }
+        rig.scan()
+        #expect(figures(rig) == [4, 6, 0, 1, 4] && rig.counters.pagesVolatile == 10)
+        rig.scan()
+        #expect(figures(rig) == [4, 6, 10, 1, 4])
+        for area in half { rig.fill(area, 0..<1, "a") }
+        rig.scan()
+        #expect(figures(rig) == [4, 6, 0, 1, 4] && rig.counters.pagesVolatile == 10)
+        rig.scan()
+        #expect(figures(rig) == [4, 16, 0, 1, 4])
+        rig.expectNothingLeft()
+    }
+
     @Test("the page left over joins when a full node has room again", arguments: Variant.few)
     func leftover(variant: Variant) throws {
         let rig = try makeRig(variant, limit: 5, pages: 6)
@@ -186,6 +206,28 @@ struct MaxPageSharingTests {
         rig.scan(2)
         // 1, 2 and 3 pages: the three become four.
         #expect(rig.memory.frame(of: rig.page(30, 0)) == rig.memory.frame(of: rig.page(12, 0)))
+    }
+
+    @Test(
+        "until then the first node that has room takes it",
+        arguments: [(0, 0, true), (2000, 0, false), (2000, 1999, false), (2000, 2000, true), (60_000, 59_999, false)])
+    func pruneInterval(interval: Int, elapsed: UInt64, isDue: Bool) throws {
+        let rig = try makeRig(Variant(), limit: 4, pages: 12)
+        try rig.set("stable_node_chains_prune_millisecs", to: String(interval))
+        rig.scan(2)
+        for area in [1, 2, 3, 5, 6, 9] as [UInt32] { rig.unmap(area) }
+        rig.scan()
+        try rig.add(30, space: 30, pages: 1)
+        rig.fill(30, 0..<1, "a")
+        rig.scan()
+        // The chain has been there since the second scan, and the clock stands still while nobody moves it.
+        rig.clock += elapsed
+        rig.scan()
+        let frames = [4, 7, 10].map { rig.memory.frame(of: rig.page($0, 0)) }
+        #expect(Set(frames).count == 3)
+        let joined = rig.memory.frame(of: rig.page(30, 0))
+        #expect(joined == (isDue ? frames[2] : frames[0]))
+        rig.expectNothingLeft()
     }
 
     @Test("KSM's first version knows no limit")
