@@ -8,6 +8,11 @@ final class KernelKSM {
     private static let settings = [
         "max_page_sharing", "use_zero_pages", "smart_scan", "pages_to_scan", "sleep_millisecs", "advisor_mode", "run",
     ]
+    /// Further ones, of kernels that have them.
+    private static let moreSettings = [
+        "merge_across_nodes", "stable_node_chains_prune_millisecs", "advisor_max_cpu", "advisor_target_scan_time",
+        "advisor_min_pages_to_scan", "advisor_max_pages_to_scan",
+    ]
     private let saved: [(name: String, value: String)]
 
     /// Why it cannot be used here; `nil` if it can.
@@ -21,7 +26,8 @@ final class KernelKSM {
     }()
 
     init() throws {
-        saved = KernelKSM.settings.map { name in
+        let more = KernelKSM.moreSettings.filter { Machine.exists("\(KernelKSM.folder)/\($0)") }
+        saved = (more + KernelKSM.settings).map { name in
             let text = Machine.text(ofFile: "\(KernelKSM.folder)/\(name)").filter { $0 != "\n" }
             // advisor_mode shows its choice in brackets.
             let chosen = text.split(separator: " ").first { $0.hasPrefix("[") }.map { $0.dropFirst().dropLast() }
@@ -42,6 +48,35 @@ final class KernelKSM {
         guard Machine.write(value, toFile: "\(KernelKSM.folder)/\(name)") else {
             throw Trouble("\(value) cannot be written to \(name)")
         }
+    }
+
+    /// Writes a text as it is; the name of the error, or `nil`.
+    func answer(_ name: String, _ text: String) -> String? {
+        let file = Machine.open("\(KernelKSM.folder)/\(name)", O_WRONLY)
+        guard file >= 0 else { return KernelKSM.name(ofError: errno) }
+        defer { close(file) }
+        let bytes = Array(text.utf8)
+        // SAFETY: the bytes outlive the call.
+        let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
+        return count < 0 ? KernelKSM.name(ofError: errno) : nil
+    }
+
+    private static func name(ofError number: Int32) -> String {
+        switch number {
+        case EINVAL: "EINVAL"
+        case ERANGE: "ERANGE"
+        case EBUSY: "EBUSY"
+        case EACCES: "EACCES"
+        case ENOENT: "ENOENT"
+        default: "error \(number)"
+        }
+    }
+
+    /// What a file says, without its newline; `nil` if it is not there.
+    func text(_ name: String) -> String? {
+        guard Machine.exists("\(KernelKSM.folder)/\(name)") else { return nil }
+        let text = Machine.text(ofFile: "\(KernelKSM.folder)/\(name)")
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }
 
     private static func number(_ name: String) -> Int {
