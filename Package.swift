@@ -134,7 +134,7 @@ var parts: [Part] = [
         name: "SimulationTests", kind: .test, path: "Tests/SimulationTests",
         needs: [
             "Simulation", "SimulatedMemory", "Merger", "PageMemory", "PageTree", "ScanPolicy", "Conformance",
-            "XXHashChecksum", "RedBlackTree", "HashTableIndex", "FixedPolicy",
+            "XXHashChecksum", "RedBlackTree", "HashTableIndex", "FixedPolicy", "ScanTimePolicy",
         ]),
     Part(
         name: "StrategyTests", kind: .test, path: "Tests/StrategyTests",

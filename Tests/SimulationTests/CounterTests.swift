@@ -1,7 +1,12 @@
+import FixedPolicy
+import HashTableIndex
 import Merger
+import PageMemory
+import ScanTimePolicy
 import SimulatedMemory
 import Simulation
 import Testing
+import XXHashChecksum
 
 /// What counters say when, as Linux 6.18's own KSM was seen to do it; where Samepage differs the test says so.
 @Suite("Counters, as in the kernel")
@@ -44,6 +49,74 @@ struct CounterTests {
         try machine.fill(space, 0..<1, "a")
         machine.expect(after: 1, [1, 0, 0, 1], "it was forgotten")
         machine.expect(after: 1, [1, 1, 0, 0])
+    }
+
+    @Test(
+        "while run is 0 unshared and volatile pages stay counted, too, and so do the figures", arguments: Setting.todays
+    )
+    func stopped(setting: Setting) throws {
+        let machine = setting.makeMachine()
+        let spaces = try (1...3 as ClosedRange<UInt32>).map { number in
+            let space = try machine.start(number, pages: 3, fill: "a")
+            try machine.memory.store([UInt8(number)], to: 1, of: space)
+            return space
+        }
+        machine.expect(after: 1, [0, 0, 0, 9])
+        for space in spaces { try machine.memory.store([7, 7], to: 2, of: space) }
+        machine.expect(after: 1, [1, 2, 3, 3])
+        try machine.set("run", to: "0")
+        let figures = spaces.map { machine.figures(of: $0) }
+        #expect(figures.allSatisfy { ($0.rmapItems, $0.mergingPages) == (3, 1) })
+        machine.memory.exit(spaces[0])
+        machine.memory.unmap(spaces[1], 0..<3)
+        try machine.memory.advise(spaces[2], 0..<3, .unmergeable)
+        #expect(machine.scan() == 0)
+        machine.expect([1, 2, 3, 3])
+        #expect(spaces.map { machine.figures(of: $0) } == figures)
+        try machine.set("run", to: "1")
+        machine.expect(after: 1, [0, 0, 0, 0])
+        #expect(spaces.allSatisfy { machine.figures(of: $0) == SpaceFigures() })
+    }
+
+    @Test("children of children that were not scanned count with the next scan", arguments: Setting.todays)
+    func generations(setting: Setting) throws {
+        let machine = setting.makeMachine()
+        let parent = try machine.start(1, pages: 4, fill: "a")
+        machine.expect(after: 2, [1, 3, 0, 0])
+        let child = try machine.memory.fork(parent)
+        let grandchild = try machine.memory.fork(child)
+        machine.expect([1, 3, 0, 0])
+        machine.expect(after: 1, [1, 11, 0, 0])
+        machine.memory.exit(child)
+        machine.expect(after: 1, [1, 7, 0, 0])
+        #expect(machine.figures(of: grandchild).mergingPages == 4)
+    }
+
+    @Test("the advisor is told how long a full scan took, its sleeps included, and what CPU time it used")
+    func advisor() throws {
+        var advisor = ScanTimeAdvisor()
+        (advisor.minPagesToScan, advisor.targetScanTime) = (40, 1)
+        advisor.reset()
+        let pace = FixedPolicy(pagesToScan: 1, sleepMillisecs: 500)
+        let machine = SimulatedMachine(
+            parts: MergerParts(
+                checksum: XXH3Checksum(), stableTree: HashTable(), unstableTree: HashTable(),
+                policy: ScanTimePolicy(pace: pace, advisor: advisor)), pageSize: 64)
+        // A page costs 50 ms.
+        machine.pageCost = 50_000_000
+        _ = try machine.start(1, pages: 95, fill: "a")
+        // 5.75 seconds at 95 percent of a CPU: 30 percent of 200 pages. Then 70 percent of a CPU bound them.
+        for round in 0..<3 {
+            let pages = UInt64(advisor.pagesToScan)
+            // Batches that are full, the last one, and a sleep between each two of them.
+            let batches = (95 + pages - 1) / pages
+            advisor.scanEnded(
+                elapsedNanoseconds: 95 * 50_000_000 + (batches - 1) * 500_000_000,
+                cpuNanoseconds: 95 * 50_000_000)
+            #expect(machine.scan() == 1)
+            #expect(try machine.value(of: "pages_to_scan") == String(advisor.pagesToScan))
+            #expect(advisor.pagesToScan == (round == 0 ? 60 : 70))
+        }
     }
 
     @Test("without a registered process no scan ends", arguments: Setting.todays)

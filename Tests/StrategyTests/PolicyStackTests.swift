@@ -25,6 +25,11 @@ struct PolicyStackTests {
         #expect(stack.name == "scan-time-with-smart-scan" && stack.value(of: "advisor_mode") == "none [scan-time]")
         try stack.set("smart_scan", to: "0")
         #expect(stack.name == "scan-time" && stack.select(pagesOf: 0, among: 7, absent: 0) == 7)
+        #expect(stack.bytesPerPage == 0)
+        // Pages are new to it when it comes again.
+        try stack.set("smart_scan", to: "1")
+        for visit in 0..<5 { #expect(stack.select(pagesOf: 0, among: 7, absent: 0) == (visit == 4 ? 0 : 7)) }
+        #expect(stack.bytesPerPage == 2)
     }
 
     @Test("policies by name are the stack with them in force")
