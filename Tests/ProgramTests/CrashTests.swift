@@ -10,6 +10,25 @@ extension RealPrograms {
             (true, false, 0), (false, true, 0), (true, true, 3), (true, false, 60),
         ]
 
+        /// The connection breaks just when the agent tells of a range that is gone: the next daemon hears of all others.
+        @Test(.timeLimit(.minutes(1))) func connectionThatBreaksWhileARangeGoes() async throws {
+            let folder = try Folder()
+            let socket = "\(folder.path)/socket"
+            let daemon = try StandInDaemon(path: socket)
+            let program = try await Programs.shared.path("two_ranges")
+            let child = try Child([Machine.samepage, "run", "--socket", socket, "--", program])
+            _ = try await child.line()
+            try await daemon.welcome()
+            try await daemon.expect(areas: 2)
+            daemon.stopReceiving()
+            #expect(try await child.ask("go on") == "gone")
+            try await daemon.welcome()
+            try await daemon.expect(areas: 2)
+            #expect(daemon.strangers.isEmpty)
+            let ended = try await child.finish()
+            #expect(ended == 0)
+        }
+
         @Test(.timeLimit(.minutes(3))) func whoeverIsKilledTheOthersGoOn() async throws {
             let daemon = try await TestDaemon()
             var crowd = try await Crowd(3, pages: 8192, of: daemon)

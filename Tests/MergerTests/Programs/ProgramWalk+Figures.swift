@@ -81,7 +81,7 @@ extension ProgramWalk {
         }
         figures.profit =
             (figures.mergingPages + figures.zeroPages) * variant.pageSize
-            - figures.rmapItems * Counters.bytesPerItem
+            - figures.rmapItems * (Counters.bytesPerItem + (variant.smartScan ? 2 : 0) + (mergesAcross ? 0 : 1))
         return figures
     }
 

@@ -12,7 +12,8 @@ func lookAfterRanges() {
         if ranges.needExamination { link.needsLook = true }
     }
     while announce(.areaRemoved, collectLeaving) {}
-    if canMerge { while announce(.areaAdded, collectNew) {} }
+    // The connection may have ended meanwhile: what nobody hears of is not announced.
+    if canMerge { while link.stage == .serving, announce(.areaAdded, collectNew) {} }
 }
 
 /// Sends one announcement; `false` when there was nothing to tell, or nobody to tell it.

@@ -1,0 +1,98 @@
+import CLinuxMemory
+import Glibc
+import Testing
+import Wire
+
+/// Stands in for a daemon: welcomes one program, and notes which areas that adds and removes. It asks for nothing.
+@safe
+final class StandInDaemon {
+    /// Areas that the program of this connection has added, and not removed, by number.
+    private(set) var areas: [UInt32: WireArea] = [:]
+    /// Areas that were removed, and that nobody had added to this connection.
+    private(set) var strangers: Set<UInt32> = []
+    private let listener: Int32
+    private var connection: Int32 = -1
+    /// The other side of the connection has closed it.
+    private var hasEnded = false
+
+    /// Listens at a path at which nothing is.
+    init(path: String) throws {
+        listener = lm_socket()
+        // SAFETY: the text outlives the call.
+        let bound = unsafe path.withCString { unsafe lm_bind(listener, $0, path.utf8.count) }
+        try #require(listener >= 0 && bound == 0 && lm_listen(listener, 8) == 0, "no socket at \(path)")
+    }
+
+    deinit {
+        _ = lm_close(listener)
+        leave()
+    }
+
+    private func leave() {
+        if connection >= 0 { _ = lm_close(connection) }
+        (connection, hasEnded) = (-1, false)
+    }
+
+    /// Waits for a program to connect, and welcomes it.
+    func welcome() async throws {
+        // The one before is left to the program.
+        let previous = connection
+        defer { if previous >= 0 { _ = lm_close(previous) } }
+        (connection, areas) = (-1, [:])
+        try await eventually("a program says hello", within: .seconds(20)) {
+            if connection < 0 { connection = lm_accept(listener) }
+            guard connection >= 0 else { return false }
+            if receive()?.kind == WireKind.hello.rawValue { return true }
+            // `samepage run` looks whether somebody listens, and goes.
+            if hasEnded { leave() }
+            return false
+        }
+        var welcome = WireWelcome()
+        welcome.checksum = WireChecksum.xxh3.rawValue
+        var bytes = bytes(of: WireHeader(.welcome))
+        bytes += self.bytes(of: welcome)
+        // SAFETY: the array outlives the call.
+        let sent = unsafe bytes.withUnsafeBytes { unsafe lm_send(connection, $0.baseAddress, $0.count, nil, 0) }
+        try #require(sent == bytes.count)
+    }
+
+    /// Waits until the program has so many areas here.
+    func expect(areas count: Int) async throws {
+        try await eventually(
+            "\(count) areas", within: .seconds(10),
+            {
+                while receive() != nil {}
+                return areas.count == count
+            }, found: { "\(self.areas) are known" })
+    }
+
+    /// From now on the program can send nothing any more, and does not hear of it.
+    func stopReceiving() { shutdown(connection, Int32(SHUT_RD)) }
+
+    /// Takes a message, if there is one.
+    private func receive() -> WireHeader? {
+        unsafe withUnsafeTemporaryAllocation(byteCount: WireLimit.message, alignment: 8) { memory in
+            // SAFETY: the memory has the capacity given.
+            let got = unsafe lm_receive(connection, memory.baseAddress, memory.count)
+            hasEnded = got.size == 0
+            guard got.size > 0 else { return nil }
+            var message = unsafe WireBuffer(bytes: memory.baseAddress!, capacity: memory.count)
+            message.received(got.size)
+            let header = message.take(WireHeader.self)
+            switch header.flatMap({ WireKind(rawValue: $0.kind) }) {
+            case .areaAdded: while let area = message.take(WireArea.self) { areas[area.area] = area }
+            case .areaRemoved:
+                while let area = message.take(WireArea.self) {
+                    if areas.removeValue(forKey: area.area) == nil { strangers.insert(area.area) }
+                }
+            default: break
+            }
+            return header
+        }
+    }
+
+    private func bytes(of value: some BitwiseCopyable) -> [UInt8] {
+        // SAFETY: the value outlives the call, and its structure has no padding.
+        unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
+    }
+}
