@@ -44,6 +44,9 @@ final class Crew {
         members = Array(repeating: Member(), count: board.places)
     }
 
+    func kind(at index: Int) -> String { kinds[index] }
+    func process(at index: Int) -> pid_t? { members[index].program?.process }
+
     /// The numbers of places where a program is at work.
     var atWork: [Int] { members.indices.filter { members[$0].program != nil && members[$0].killed == nil } }
     var isEmpty: Bool { members.allSatisfy { $0.program == nil } }
@@ -56,6 +59,8 @@ final class Crew {
             let kind = kinds[index] + (byPins && !isScript ? "p" : "")
             var random = Random(seed: seed, index << 20 | Int(members[index].generation))
             board[index + 1, .resting] = 0
+            // Those of the program before it.
+            board[index + 1, .actors] = 0
             let arguments =
                 (isScript ? ["/usr/bin/python3", script] : [tool]) + [
                     board.path, "\(index + 1)", kind, "\(random.next() >> 1)",

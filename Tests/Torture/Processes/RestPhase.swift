@@ -34,7 +34,7 @@ struct RestPhase {
         // Time to map and fill.
         _ = try wait(30, "all programs work", { crew.atWork.allSatisfy { board[$0 + 1, .actors] > 0 } })
         board.command(.rest)
-        guard try wait(60, "all programs rest", { crew.isAtRest }) else { return }
+        guard try wait(60, "all programs rest\n\(crew.whereabouts)", { crew.isAtRest }) else { return }
         let before = try settle()
         guard !findings.isBad else { return }
         daemon.kill()
