@@ -35,9 +35,17 @@ final class ServiceRig: Sendable {
         self.log = log
         path = settings.socketPath
         task = Task { try await daemon.run() }
-        // Not a blocking wait: the threads that tasks share may be as few as the tests that run.
-        for _ in 0..<1000 where !log.has("serving user") { try await Task.sleep(for: .milliseconds(10)) }
-        guard log.has("serving user") else { throw ServiceRigError("the daemon does not start") }
+        guard try await Self.waits({ log.has("serving user") }) else {
+            throw ServiceRigError("the daemon does not start")
+        }
+    }
+
+    /// Waits until a daemon that a task runs has done something: false when that takes too long.
+    ///
+    /// Not a blocking wait: the threads that tasks share may be as few as the tests that run.
+    static func waits(_ isSo: () -> Bool) async throws -> Bool {
+        for _ in 0..<1000 where !isSo() { try await Task.sleep(for: .milliseconds(10)) }
+        return isSo()
     }
 
     /// A daemon that does not run yet.
