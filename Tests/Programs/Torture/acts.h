@@ -311,6 +311,7 @@ static void map_over(struct actor *actor) {
 
 static void map_anew(struct actor *actor) {
     struct arena *arena = pick_arena(actor);
+    begin(&actor->watch);
     check_pages(actor, arena, 0, arena->pages, "before munmap");
     pthread_rwlock_wrlock(&arena->lock);
     begin(&actor->watch);

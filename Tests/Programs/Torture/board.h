@@ -4,6 +4,7 @@
 #define TORTURE_BOARD_H
 
 #include "../common.h"
+#include <dirent.h>
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -98,26 +99,83 @@ static uint64_t stopped_until(uint64_t time) {
     }
 }
 
-/// Measures a thread: each lap begins where the last one ended. What the thread waited for a processor, and the time
-/// for which somebody had stopped the process, do not count.
+/// What a thread has had of the processors, in nanoseconds: time on one, and time waiting for one.
+struct processor_time {
+    uint64_t ran, waited;
+};
+
+/// Of a schedstat file; `false` where its thread has ended.
+static int read_schedstat(int file, struct processor_time *time) {
+    char text[96];
+    unsigned long long ran, waited;
+    ssize_t length = pread(file, text, sizeof text - 1, 0);
+    text[length > 0 ? length : 0] = 0;
+    if (sscanf(text, "%llu %llu", &ran, &waited) != 2) return 0;
+    *time = (struct processor_time){ran, waited};
+    return 1;
+}
+
+/// The schedstat of the agent's thread; below 0 where none has been found.
+static _Atomic int agent_schedstat = -1;
+
+/// In a child: it has another agent, or none.
+static void forget_agent(void) {
+    int file = atomic_exchange(&agent_schedstat, -1);
+    if (file >= 0) close(file);
+}
+
+/// Looks for the thread that has the agent's name, now and then.
+static void look_for_agent(void) {
+    static _Atomic uint64_t due;
+    uint64_t now = nanoseconds(), planned = atomic_load(&due);
+    if (now < planned || !atomic_compare_exchange_strong(&due, &planned, now + 5000000)) return;
+    DIR *threads = opendir("/proc/self/task");
+    if (threads == NULL) give_up(ERRORS, "no threads: %s", strerror(errno));
+    for (struct dirent *thread; (thread = readdir(threads)) != NULL;) {
+        char path[64], name[16] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", thread->d_name);
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        if (file < 0) continue;
+        if (read(file, name, sizeof name - 1) < 0) name[0] = 0;
+        close(file);
+        if (strcmp(name, "samepage\n") != 0) continue;
+        snprintf(path, sizeof path, "/proc/self/task/%.20s/schedstat", thread->d_name);
+        file = open(path, O_RDONLY | O_CLOEXEC);
+        int none = -1;
+        if (file >= 0 && !atomic_compare_exchange_strong(&agent_schedstat, &none, file)) close(file);
+    }
+    closedir(threads);
+}
+
+/// What the agent's thread has had; zeros where there is none.
+static struct processor_time agent_time(void) {
+    struct processor_time time = {0, 0};
+    if (atomic_load(&agent_schedstat) < 0) look_for_agent();
+    int file = atomic_load(&agent_schedstat);
+    // Not closed: others may be about to read it.
+    if (file >= 0 && !read_schedstat(file, &time)) atomic_compare_exchange_strong(&agent_schedstat, &file, -1);
+    return time;
+}
+
+/// Measures a thread: each lap begins where the last one ended. What the thread waited for a processor, or the agent's
+/// thread, which does some things for it, and the time for which somebody had stopped the process, do not count.
 struct watch {
     uint64_t start, delay, stopped;
+    struct processor_time agent;
     int schedstat;
 };
 
-/// Nanoseconds that the thread has waited for a processor; the second number of schedstat.
+/// Nanoseconds that the thread has waited for a processor.
 static uint64_t run_delay(const struct watch *watch) {
-    char text[96];
-    unsigned long long ran, waited;
-    ssize_t length = pread(watch->schedstat, text, sizeof text - 1, 0);
-    text[length > 0 ? length : 0] = 0;
-    if (sscanf(text, "%llu %llu", &ran, &waited) != 2) give_up(ERRORS, "schedstat cannot be read: %s", strerror(errno));
-    return waited;
+    struct processor_time time;
+    if (!read_schedstat(watch->schedstat, &time)) give_up(ERRORS, "schedstat cannot be read: %s", strerror(errno));
+    return time.waited;
 }
 
 /// From now on.
 static void begin(struct watch *watch) {
     watch->delay = run_delay(watch);
+    watch->agent = agent_time();
     watch->start = nanoseconds();
     watch->stopped = stopped_until(watch->start);
 }
@@ -133,16 +191,23 @@ static void lap(struct watch *watch, enum what what) {
     uint64_t end = nanoseconds(), time = end - watch->start;
     if (time > 1000000) {
         uint64_t delay = run_delay(watch), stopped = stopped_until(end);
-        uint64_t excuse = delay - watch->delay + stopped - watch->stopped;
+        struct processor_time agent = agent_time();
+        uint64_t agent_waited = agent.waited > watch->agent.waited ? agent.waited - watch->agent.waited : 0;
+        uint64_t agent_ran = agent.ran > watch->agent.ran ? agent.ran - watch->agent.ran : 0;
+        uint64_t excuse = delay - watch->delay + agent_waited + stopped - watch->stopped;
         time = time > excuse ? time - excuse : 0;
         watch->delay = delay;
+        watch->agent = agent;
         watch->stopped = stopped;
         uint64_t longest = atomic_load(&place[LONGEST]);
         while (time > longest && !atomic_compare_exchange_weak(&place[LONGEST], &longest, time)) {}
         if (time > longest) atomic_store(&place[LONGEST_WHAT], (uint64_t)what);
         if (time > longest_permitted) {
-            found(HANGS, "%s took %.3f s, without %.3f s of waiting for a processor or being stopped", what_names[what],
-                  (double)time / 1e9, (double)excuse / 1e9);
+            found(HANGS,
+                  "%s took %.3f s, without %.3f s of waiting for a processor (the agent's thread: %.3f s) or being stopped; "
+                  "the agent's thread ran %.3f s meanwhile",
+                  what_names[what], (double)time / 1e9, (double)excuse / 1e9, (double)agent_waited / 1e9,
+                  (double)agent_ran / 1e9);
         }
         end = nanoseconds();
     }

@@ -85,6 +85,7 @@ __attribute__((noreturn)) static void live_as_child(struct actor *actor, unsigne
     close(actor->socket[1]);
     close(actor->pagemap);
     close(actor->watch.schedstat);
+    forget_agent();
     open_actor(actor);
     // Readers of the parent may have held them.
     for (size_t i = 0; i < ARENAS; i++) pthread_rwlock_init(&actor->arenas[i].lock, NULL);

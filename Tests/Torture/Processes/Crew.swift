@@ -25,6 +25,7 @@ final class Crew {
     private let byPins: Bool
     private let environment: [String: String]
     private var members: [Member]
+    private var nextContinue: UInt64 = 0
 
     init(
         board: Board, findings: Findings, kinds: [String], prefix: [String], tool: String, script: String,
@@ -91,6 +92,7 @@ final class Crew {
     /// Continues who has been stopped long enough, and buries the dead.
     func tick(continuesAll: Bool = false) {
         let now = Raw.now
+        continueStragglers(now)
         for index in members.indices {
             guard let program = members[index].program else { continue }
             if let end = members[index].stoppedUntil, now >= end || continuesAll {
@@ -103,6 +105,14 @@ final class Crew {
             if let killed = members[index].killed, now < killed, !continuesAll { continue }
             bury(index, program)
         }
+    }
+
+    /// A child that is born between a SIGSTOP and its SIGCONT gets only the first of them: Linux keeps stop signals for
+    /// children of forks under way, but drops a SIGCONT that nobody handles. Such children are continued a little later.
+    private func continueStragglers(_ now: UInt64) {
+        guard now >= nextContinue else { return }
+        nextContinue = now + 200_000_000
+        for member in members where member.stoppedUntil == nil { member.program?.signalGroup(SIGCONT) }
     }
 
     private func bury(_ index: Int, _ program: Program) {
