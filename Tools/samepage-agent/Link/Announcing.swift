@@ -12,12 +12,13 @@ func lookAfterRanges() {
         if ranges.needExamination { link.needsLook = true }
     }
     while announce(.areaRemoved, collectLeaving) {}
-    // The connection may have ended meanwhile: what nobody hears of is not announced.
-    if canMerge { while link.stage == .serving, announce(.areaAdded, collectNew) {} }
+    if canMerge { while announce(.areaAdded, collectNew) {} }
 }
 
 /// Sends one announcement; `false` when there was nothing to tell, or nobody to tell it.
 private func announce(_ kind: WireKind, _ collect: (inout WireBuffer) -> Int) -> Bool {
+    // The connection may have ended meanwhile: what nobody hears of is not announced. What leaves does so anyway.
+    if kind == .areaAdded, link.stage != .serving { return false }
     var message = answerBuffer()
     message.begin(WireHeader(kind))
     let count = withAgentLock { collect(&message) }
