@@ -4,12 +4,26 @@ import Yams
 
 /// A file that describes a scenario, in YAML.
 package struct ScenarioFile: Sendable, Hashable {
-    /// The scenario.
-    package var scenario: Scenario
     /// The dialects that its figures hold in.
-    package var dialects: [MergerDialect]
+    package let dialects: [MergerDialect]
     /// Keys of the configuration that it sets.
-    var configuration: [ScenarioFields.Pair]
+    let configuration: [ScenarioFields.Pair]
+    /// The scenario without its steps.
+    private let stepless: Scenario
+    private let steps: [Step]
+
+    /// A step, and the dialects that it belongs to.
+    private struct Step: Hashable {
+        let step: Scenario.Step
+        var dialects: Set<MergerDialect>
+    }
+
+    /// The scenario, with the steps that belong to a dialect.
+    package func scenario(in dialect: MergerDialect) -> Scenario {
+        var scenario = stepless
+        scenario.steps = steps.filter { $0.dialects.contains(dialect) }.map(\.step)
+        return scenario
+    }
 
     /// The most steps, those that are repeated counted each time.
     static let mostSteps = 100_000
@@ -20,7 +34,7 @@ package struct ScenarioFile: Sendable, Hashable {
     ///   - text: What the file holds.
     ///   - path: Its name, for errors.
     /// - Throws: ``CommandFailure`` that names the file, the line, the field, and what would be right.
-    package init(_ text: String, path: String, dialect: MergerDialect? = nil) throws(CommandFailure) {
+    package init(_ text: String, path: String) throws(CommandFailure) {
         try ScenarioText(text, path: path).check()
         let root: Node?
         do {
@@ -31,7 +45,7 @@ package struct ScenarioFile: Sendable, Hashable {
         guard let root else { throw CommandFailure("\(path): the file is empty: a scenario has at least steps") }
         let fields = try ScenarioFields(root, path: path)
         try fields.allow(["name", "about", "nodes", "pageSize", "pageCost", "dialects", "configuration", "steps"])
-        scenario = Scenario(
+        var scenario = Scenario(
             name: try fields.text("name") ?? Self.name(of: path), about: try fields.text("about") ?? "")
         scenario.nodes = Int(try fields.number("nodes", in: 1...64) ?? 1)
         scenario.pageSize = Int(try fields.number("pageSize", in: 16...65536) ?? 4096)
@@ -39,40 +53,38 @@ package struct ScenarioFile: Sendable, Hashable {
             throw fields.failure("pageSize", "it takes a power of two from 16 to 65536")
         }
         scenario.pageCost = UInt64(try fields.number("pageCost", in: 0...1_000_000_000) ?? 1000)
-        dialects = [.linux]
-        if let names = try fields.texts("dialects") {
-            dialects = []
-            for name in names {
-                guard let dialect = MergerDialect(rawValue: name) else {
-                    throw fields.failure("dialects", "'\(name)' is no dialect: it takes linux and 2009")
-                }
-                dialects.append(dialect)
-            }
-            guard !dialects.isEmpty else { throw fields.failure("dialects", "it takes linux and 2009") }
-        }
+        stepless = scenario
+        dialects = try Self.dialects(fields)
         configuration = try fields.pairs("configuration") ?? []
-        let inForce = dialect ?? dialects[0]
-        let all = try Self.steps(try fields.sequence("steps") ?? [], path: path)
-        scenario.steps = all.filter { $0.dialects.contains(inForce) }.map(\.step)
+        steps = try Self.steps(try fields.sequence("steps") ?? [], path: path)
     }
 
-    /// Steps, with the dialects that they belong to.
-    private static func steps(
-        _ nodes: [Node], path: String
-    ) throws(CommandFailure) -> [(step: Scenario.Step, dialects: Set<MergerDialect>)] {
-        var steps: [(step: Scenario.Step, dialects: Set<MergerDialect>)] = []
+    private static func dialects(_ fields: ScenarioFields) throws(CommandFailure) -> [MergerDialect] {
+        guard let names = try fields.texts("dialects") else { return [.linux] }
+        var dialects: [MergerDialect] = []
+        for name in names {
+            guard let dialect = MergerDialect(rawValue: name) else {
+                throw fields.failure("dialects", "'\(name)' is no dialect: it takes linux and 2009")
+            }
+            dialects.append(dialect)
+        }
+        guard !dialects.isEmpty else { throw fields.failure("dialects", "it takes linux and 2009") }
+        return dialects
+    }
+
+    private static func steps(_ nodes: [Node], path: String) throws(CommandFailure) -> [Step] {
+        var steps: [Step] = []
         for node in nodes {
             let fields = try StepFields(ScenarioFields(node, path: path))
             let dialects = try fields.dialects()
             var count = 1
-            var more: [(step: Scenario.Step, dialects: Set<MergerDialect>)] = []
+            var more: [Step] = []
             if let repetition = try fields.repetition() {
                 count = repetition.count
-                more = try Self.steps(repetition.steps, path: path).map {
-                    ($0.step, $0.dialects.intersection(dialects))
-                }
+                more = try Self.steps(repetition.steps, path: path)
+                for index in more.indices { more[index].dialects.formIntersection(dialects) }
             } else {
-                more = [(try fields.step(), dialects)]
+                more = [Step(step: try fields.step(), dialects: dialects)]
             }
             guard count <= (mostSteps - steps.count) / more.count else {
                 let line = node.mark?.line ?? 0

@@ -33,7 +33,7 @@ struct ScenarioReport {
             }
         }
         do throws(ConfigurationError) {
-            run = ScenarioRun(file.scenario, parts: try configuration.makeParts(from: registry))
+            run = ScenarioRun(file.scenario(in: dialect), parts: try configuration.makeParts(from: registry))
         } catch {
             throw CommandFailure("\(path): field 'configuration': \(error.message)")
         }

@@ -28,13 +28,9 @@ struct SimulateCommand: ParsableCommand {
     enum Format: String, EnumerableFlag { case table, json, csv }
 
     func run() throws {
-        let text = try TextFile.read(scenario)
-        let dialects = try dialect.map { [$0.dialect] } ?? ScenarioFile(text, path: scenario).dialects
-        var reports: [ScenarioReport] = []
-        for dialect in dialects {
-            let file = try ScenarioFile(text, path: scenario, dialect: dialect)
-            reports.append(try ScenarioReport(file, dialect: dialect, path: scenario))
-        }
+        let file = try ScenarioFile(TextFile.read(scenario), path: scenario)
+        let dialects = dialect.map { [$0.dialect] } ?? file.dialects
+        let reports = try dialects.map { try ScenarioReport(file, dialect: $0, path: scenario) }
         // First of all what can fail: nothing is printed then.
         if let svg, let last = reports.last { try ScenarioPlot(last.run).write(to: svg) }
         switch format {
