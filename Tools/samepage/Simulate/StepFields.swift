@@ -71,10 +71,10 @@ struct StepFields {
         case "pin": return .pin(try place(), true)
         case "unpin": return .pin(try place(), false)
         case "set":
-            guard let pair = try fields.pairs("set")?.first, try fields.pairs("set")?.count == 1 else {
+            guard let pairs = try fields.pairs("set"), pairs.count == 1 else {
                 throw fields.failure("set", "it takes one attribute and its value, as {run: 1}")
             }
-            return .set(pair.name, pair.value)
+            return .set(pairs[0].name, pairs[0].value)
         case "scan": return .scan(UInt64(try count("scan")))
         case "until":
             let most = try fields.number("scans", in: Self.scans) ?? 100
