@@ -83,10 +83,8 @@ public struct Merger: ~Copyable {
     ) {
         self.configuration = configuration
         self.checksum = checksum
-        let treeCount = configuration.mergesAcrossNodes ? 1 : max(1, nodeCount)
-        stableTrees = Array(repeating: stableTree, count: treeCount)
-        unstableTrees = Array(repeating: unstableTree, count: treeCount)
-        if treeCount > 1 { table.keepTrees() }
+        stableTrees = [stableTree]
+        unstableTrees = [unstableTree]
         self.policy = policy
         self.pageSize = pageSize
         self.tracksChanges = tracksChanges
@@ -95,6 +93,7 @@ public struct Merger: ~Copyable {
         // SAFETY: the bytes belong to a local array that outlives the call.
         zeroDigest = unsafe checksum.digest(of: zeros.span.bytes)
         unmergePending = configuration.run == .unmerge
+        makeTrees()
         setSharingLimit()
         ages.setMinimum(milliseconds: configuration.minimumAge)
         if ages.isOn { table.keepChangeTimes(from: 0) }

@@ -80,7 +80,9 @@ extension Merger {
             let mergesAcross = try parseUnsignedAttribute(value, name: attribute, in: 0...1, as: .unsignedLong) == 1
             guard mergesAcross != configuration.mergesAcrossNodes else { return }
             try requireNothingShared(for: attribute)
-            setMergesAcrossNodes(mergesAcross)
+            configuration.mergesAcrossNodes = mergesAcross
+            emptyUnstableTree()
+            makeTrees()
         case "stable_node_chains_prune_millisecs":
             configuration.pruneMilliseconds = UInt32(try parseUnsignedAttribute(value, name: attribute))
         case "use_zero_pages":

@@ -19,12 +19,9 @@ extension Merger {
         for tree in unstableTrees.indices { unstableTrees[tree].removeAll() }
     }
 
-    /// Sets `merge_across_nodes` while nothing is shared: the stable trees are empty.
-    mutating func setMergesAcrossNodes(_ mergesAcross: Bool) {
-        guard mergesAcross != configuration.mergesAcrossNodes else { return }
-        configuration.mergesAcrossNodes = mergesAcross
-        emptyUnstableTree()
-        let count = mergesAcross ? 1 : nodeCount
+    /// Makes as many trees of each kind as `merge_across_nodes` asks for; those that there are must be empty.
+    mutating func makeTrees() {
+        let count = configuration.mergesAcrossNodes ? 1 : max(1, nodeCount)
         let (stable, unstable) = (stableTrees[0], unstableTrees[0])
         stableTrees = Array(repeating: stable, count: count)
         unstableTrees = Array(repeating: unstable, count: count)
