@@ -31,7 +31,7 @@ extension ScenarioRun {
         case .fill(let place, let content):
             let (space, pages) = try touch(place, step)
             try ask("fill \(place)", step) { memory throws(SimulatedFault) in
-                try memory.fill(space, pages, with: content)
+                try content.write(to: pages, of: space, in: memory)
             }
         case .write(let place, let bytes, let offset):
             let (space, pages) = try touch(place, step)
