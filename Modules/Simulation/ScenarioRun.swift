@@ -124,13 +124,18 @@ extension ScenarioRun {
             count += 1
             if conditions.allSatisfy(holds) { return }
         } while count < most
-        let missing = conditions.filter { !holds($0) }
-        let found = missing.map { "\($0.name) is \(attribute($0.name).map(String.init) ?? "no figure")" }
+        let found = conditions.filter { !holds($0) }.map { "\($0.name) is \(figure($0.name))" }
         fail(step, "after \(count) full scans, \(found.joined(separator: ", "))")
     }
 
     private func holds(_ condition: Scenario.Condition) -> Bool {
-        attribute(condition.name).map { condition.comparison.holds($0, condition.number) } ?? false
+        condition.comparison.holds(figure(condition.name), condition.number)
+    }
+
+    /// An attribute that was a figure when the step began; no scan makes anything else of it.
+    private func figure(_ name: String) -> Int {
+        guard let figure = attribute(name) else { preconditionFailure("\(name) is no figure any more") }
+        return figure
     }
 
     private func attribute(_ name: String) -> Int? { (try? machine.value(of: name, in: .linux)).flatMap { Int($0) } }
