@@ -81,21 +81,6 @@ struct ShortageTests {
         #expect(merged == [0, 0, 5, 10, 10, 10, 10])
     }
 
-    @Test("advice taken back, and given again where the area was; also while run is 0", arguments: Setting.all)
-    func adviceAgain(setting: Setting) throws {
-        let machine = try Self.start(setting)
-        let space = AddressSpaceID(rawValue: 1)
-        for run in ["1", "0"] {
-            try machine.memory.advise(space, 0..<32, .unmergeable)
-            _ = machine.scan(2)
-            try machine.set("run", to: run)
-            try machine.memory.advise(space, 0..<32, .mergeable)
-            machine.wakeUp()
-            try machine.set("run", to: "1")
-            machine.expect(after: 2, [8, 56, 0, 0])
-        }
-    }
-
     @Test("a clock that would run for longer than 584 years stands still")
     func longSleep() throws {
         let machine = try Self.start(Setting())

@@ -12,26 +12,38 @@ struct ProgramStepTests {
     func makeMachine(_ variant: Variant) throws -> SimulatedMachine {
         let machine = SimulatedMachine(
             parts: variant.parts, pageSize: variant.pageSize, tracksChanges: variant.tracksChanges)
-        try machine.memory.map(space, pages: 0..<8)
-        try machine.memory.advise(space, 0..<8, .mergeable)
+        try map(space, on: machine)
         return machine
     }
 
-    @Test("an area that was found empty gives way to a new one in its place", arguments: Variant.few)
-    func areaAgain(variant: Variant) throws {
+    private func map(_ space: AddressSpaceID, on machine: SimulatedMachine) throws {
+        try machine.memory.map(space, pages: 0..<8)
+        try machine.memory.advise(space, 0..<8, .mergeable)
+    }
+
+    @Test(
+        "an area that was found empty gives way to a new one in its place, also while run is 0; alone or not",
+        arguments: DialectTests.both, [false, true])
+    func areaAgain(variant: Variant, hasNeighbour: Bool) throws {
         let machine = try makeMachine(variant)
+        let neighbours = hasNeighbour ? [AddressSpaceID(rawValue: 2)] : []
+        for neighbour in neighbours { try map(neighbour, on: machine) }
         for run in ["1", "0"] {
-            try machine.memory.fill(space, 0..<8, with: 1)
+            for space in [space] + neighbours {
+                try machine.memory.fill(space, 0..<4, with: 1)
+                try machine.memory.fill(space, 4..<8, with: 2)
+            }
             _ = machine.scan(3)
             try machine.memory.advise(space, 0..<8, .unmergeable)
             _ = machine.scan()
-            #expect(machine.memory.registeredAreas == [] && machine.counters.items == 0)
+            #expect(machine.memory.registeredAreas.map(\.space) == neighbours)
+            #expect(machine.counters.items == 8 * neighbours.count)
             try machine.set("run", to: run)
             try machine.memory.advise(space, 0..<8, .mergeable)
-            _ = machine.scan()
+            machine.wakeUp()
             try machine.set("run", to: "1")
-            _ = machine.scan(3)
-            #expect(machine.counters.pagesShared == 1 && machine.counters.pagesSharing == 7)
+            #expect(machine.scan(2) == 2)
+            #expect(machine.counters.pagesShared == 2 && machine.counters.pagesSharing == 6 + 8 * neighbours.count)
             #expect(machine.bookkeepingViolations() == [])
         }
     }
