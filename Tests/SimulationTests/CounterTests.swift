@@ -249,29 +249,4 @@ struct ZeroPageTests {
         machine.expect(after: 1, [1, 1, 0, 0])
         #expect(machine.counters.zeroPages == 1)
     }
-
-    @Test(
-        "a child's count after its first scan; run 2 leaves them zero pages, and they count again",
-        arguments: Setting.todays)
-    func differences(setting: Setting) throws {
-        let machine = setting.makeMachine(zeros: true)
-        let parent = try machine.start(1, pages: 4)
-        try machine.memory.fill(parent, 0..<4, with: 0)
-        machine.expect(after: 2, [0, 0, 0, 0])
-        // The kernel counts them at once.
-        let child = try machine.memory.fork(parent)
-        #expect(machine.counters.zeroPages == 4)
-        machine.expect(after: 1, [0, 0, 0, 0])
-        #expect(machine.counters.zeroPages == 8 && machine.figures(of: child).zeroPages == 4)
-        #expect((0..<4).allSatisfy { machine.memory.state(of: $0, in: child) == .zero })
-        // The kernel gives each a page of its own, which merges again with use_zero_pages 0.
-        try machine.set("run", to: "2")
-        #expect(machine.counters.zeroPages == 0)
-        #expect((0..<4).allSatisfy { machine.memory.state(of: $0, in: parent) == .zero })
-        #expect(machine.memory.census().own == 0)
-        try machine.set("use_zero_pages", to: "0")
-        try machine.set("run", to: "1")
-        machine.expect(after: 1, [0, 0, 0, 0])
-        #expect(machine.counters.zeroPages == 8)
-    }
 }
