@@ -119,24 +119,6 @@ struct CounterTests {
         }
     }
 
-    @Test("without a registered process no scan ends", arguments: Setting.todays)
-    func nothingToScan(setting: Setting) throws {
-        let machine = setting.makeMachine()
-        let space = try machine.start(1, pages: 3, fill: "a")
-        machine.expect(after: 2, [1, 2, 0, 0])
-        try machine.memory.advise(space, 0..<3, .unmergeable)
-        // The scan that finds nothing mergeable counts.
-        machine.expect(after: 1, [0, 0, 0, 0])
-        #expect(machine.scan() == 0)
-        let other = try machine.start(2, pages: 3, fill: "a")
-        machine.expect(after: 2, [1, 2, 0, 0])
-        // In the kernel the scan that finds the process gone counts, too; here nothing is left to scan.
-        machine.memory.exit(other)
-        #expect(machine.scan() == 0)
-        machine.expect([0, 0, 0, 0])
-        #expect(machine.memory.census().frames == 0)
-    }
-
     @Test("run 2 sets full_scans to 0, and nothing else that grows", arguments: Setting.todays, ["0", "1"])
     func fullScans(setting: Setting, next: String) throws {
         let machine = setting.makeMachine()
