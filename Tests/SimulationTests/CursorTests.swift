@@ -20,43 +20,37 @@ struct CursorTests {
         return machine
     }
 
-    @Test("a program that ends before the cursor came to it is left out", arguments: Setting.all)
-    func endBehindCursor(setting: Setting) throws {
-        let machine = try inTheMiddle(setting)
-        machine.memory.exit(AddressSpaceID(rawValue: 3))
-        machine.wakeUp()
-        machine.expect(scanned: 16, fullScans: 1, items: 16)
+    /// Programs that end in the middle of a scan, and what each wake-up after that has scanned in all.
+    struct Ending: Sendable, CustomStringConvertible {
+        let description: String
+        let programs: [UInt32]
+        let wakeUps: [(scanned: UInt64, fullScans: UInt64)]
+        let items: Int
     }
 
-    @Test("a program that ends while it is scanned: the scan goes on with the next one", arguments: Setting.all)
-    func endAtCursor(setting: Setting) throws {
-        let machine = try inTheMiddle(setting)
-        machine.memory.exit(AddressSpaceID(rawValue: 2))
-        machine.wakeUp()
-        machine.expect(scanned: 20, fullScans: 1, items: 16)
-        machine.wakeUp()
-        machine.expect(scanned: 32, fullScans: 1, items: 16)
-    }
+    static let endings = [
+        Ending(
+            description: "before the cursor came to it: it is left out",
+            programs: [3], wakeUps: [(16, 1)], items: 16),
+        Ending(
+            description: "while it is scanned: the scan goes on with the next one",
+            programs: [2], wakeUps: [(20, 1), (32, 1)], items: 16),
+        Ending(
+            description: "after it was scanned: the cursor stays where it is",
+            programs: [1], wakeUps: [(24, 0), (24, 1)], items: 16),
+        Ending(
+            description: "as the last of a scan: the scan ends",
+            programs: [3, 2], wakeUps: [(12, 1), (20, 2)], items: 8),
+    ]
 
-    @Test("a program that ends after it was scanned: the cursor stays where it is", arguments: Setting.all)
-    func endBeforeCursor(setting: Setting) throws {
+    @Test("a program that ends in the middle of a scan", arguments: Setting.all, endings)
+    func ends(setting: Setting, ending: Ending) throws {
         let machine = try inTheMiddle(setting)
-        machine.memory.exit(AddressSpaceID(rawValue: 1))
-        machine.wakeUp()
-        machine.expect(scanned: 24, fullScans: 0, items: 16)
-        machine.wakeUp()
-        machine.expect(scanned: 24, fullScans: 1, items: 16)
-    }
-
-    @Test("a program that ends as the last of a scan ends the scan", arguments: Setting.all)
-    func endOfTheLast(setting: Setting) throws {
-        let machine = try inTheMiddle(setting)
-        machine.memory.exit(AddressSpaceID(rawValue: 3))
-        machine.memory.exit(AddressSpaceID(rawValue: 2))
-        machine.wakeUp()
-        machine.expect(scanned: 12, fullScans: 1, items: 8)
-        machine.wakeUp()
-        machine.expect(scanned: 20, fullScans: 2, items: 8)
+        for program in ending.programs { machine.memory.exit(AddressSpaceID(rawValue: program)) }
+        for (scanned, fullScans) in ending.wakeUps {
+            machine.wakeUp()
+            machine.expect(scanned: scanned, fullScans: fullScans, items: ending.items)
+        }
     }
 
     @Test("areas of a program are scanned by address, new ones ahead of the cursor in the running scan")
