@@ -1,8 +1,9 @@
 # Everything that people do with Samepage. `make` alone lists it.
 
 SWIFT ?= swift
-# Seconds of `make torture`.
+# Seconds of `make torture`, and the seed of all that it does.
 SECONDS ?= 30
+SEED ?= 1
 # Further arguments of `make demo`, for example ARGS="--mib 512 --processes 8".
 ARGS ?=
 
@@ -36,7 +37,7 @@ bench: setup ## Measure merging beside the kernel's KSM
 torture: setup ## Look for lost writes in one process and across processes, each for SECONDS=30
 	@for product in samepage samepage-agent samepage-torture; do $(SWIFT) build -c release --product $$product >&2 || exit 1; done
 	@tool="$$($(SWIFT) build -c release --show-bin-path)/samepage-torture"; \
-		"$$tool" --seconds $(SECONDS) && "$$tool" processes --seconds $(SECONDS)
+		"$$tool" --seconds $(SECONDS) --seed $(SEED) && "$$tool" processes --seconds $(SECONDS) --seed $(SEED)
 
 lint: ## Check the format of all Swift sources
 	$(SWIFT) format lint --strict --recursive $(FOLDERS)

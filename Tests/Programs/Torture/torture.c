@@ -113,6 +113,7 @@ static void fork_child(struct actor *actor) {
 static void spawn(struct actor *actor) {
     char *const arguments[] = {"true", NULL};
     pid_t child;
+    begin(&actor->watch);
     if (once_in(actor, 2)) {
         child = vfork();
         if (child == 0) {
@@ -122,7 +123,7 @@ static void spawn(struct actor *actor) {
     } else if (posix_spawn(&child, "/bin/true", NULL, NULL, arguments, environ) != 0) {
         child = -1;
     }
-    if (child < 0) give_up(ERRORS, "a program cannot be started: %s", strerror(errno));
+    must(actor, child > 0, FORKING, "a program cannot be started");
     expect_end(child, "a program");
     count(SPAWNS, 1);
 }

@@ -76,7 +76,10 @@ struct ProcessTorture: ParsableCommand {
             let round = ProcessRound(
                 number: report.rounds, options: options, board: board, folder: folder, findings: findings, tool: tool,
                 script: "/\(sources)/Programs/Torture/torture.py")
-            report.daemons.add(try round.run(nanoseconds: min(left, ProcessTorture.longestRound)), less: Watcher.Sums())
+            let sums = findings.expect("round \(report.rounds)") {
+                try round.run(nanoseconds: min(left, ProcessTorture.longestRound))
+            }
+            if let sums { report.daemons.add(sums, less: Watcher.Sums()) }
             report.rounds += 1
         }
         report.seconds = Double(Raw.now - start) / 1e9
