@@ -116,7 +116,7 @@ var parts: [Part] = [
     // Real programs under the agent and the daemon.
     Part(
         name: "ProgramTests", kind: .test, path: "Tests/ProgramTests",
-        needs: ["CLinuxMemory", "Wire", "Assembly", "Merger", "ScanPolicy"]),
+        needs: ["CLinuxMemory", "Wire", "Remap", "Assembly", "Merger", "ScanPolicy", "Conformance"]),
     Part(
         name: "MemoryTests", kind: .test, path: "Tests/MemoryTests",
         needs: [

@@ -3,7 +3,8 @@ import Glibc
 import Testing
 import Wire
 
-/// Stands in for a daemon: welcomes one program, and notes which areas that adds and removes. It asks for nothing.
+/// Stands in for a daemon: welcomes one program, and notes which areas that adds and removes. It asks only for what a
+/// test makes it ask.
 @safe
 final class StandInDaemon {
     /// Areas that the program of this connection has added, and not removed, by number.
@@ -13,7 +14,8 @@ final class StandInDaemon {
     private let listener: Int32
     private var connection: Int32 = -1
     /// The other side of the connection has closed it.
-    private var hasEnded = false
+    private(set) var hasEnded = false
+    private var sequence: UInt64 = 0
 
     /// Listens at a path at which nothing is.
     init(path: String) throws {
@@ -42,18 +44,42 @@ final class StandInDaemon {
         try await eventually("a program says hello", within: .seconds(20)) {
             if connection < 0 { connection = lm_accept(listener) }
             guard connection >= 0 else { return false }
-            if receive()?.kind == WireKind.hello.rawValue { return true }
+            if receive()?.head.kind == WireKind.hello.rawValue { return true }
             // `samepage run` looks whether somebody listens, and goes.
             if hasEnded { leave() }
             return false
         }
         var welcome = WireWelcome()
         welcome.checksum = WireChecksum.xxh3.rawValue
-        var bytes = bytes(of: WireHeader(.welcome))
-        bytes += self.bytes(of: welcome)
-        // SAFETY: the array outlives the call.
-        let sent = unsafe bytes.withUnsafeBytes { unsafe lm_send(connection, $0.baseAddress, $0.count, nil, 0) }
-        try #require(sent == bytes.count)
+        try send(bytes(of: WireHeader(.welcome)) + bytes(of: welcome))
+    }
+
+    /// Sends any bytes as one message, with a descriptor if one is given.
+    func send(_ bytes: [UInt8], passing descriptor: Int32? = nil) throws {
+        let descriptors = descriptor.map { [$0] } ?? []
+        // SAFETY: both arrays outlive the call.
+        let sent = unsafe bytes.withUnsafeBytes { message in
+            unsafe descriptors.withUnsafeBufferPointer {
+                unsafe lm_send(connection, message.baseAddress, message.count, $0.baseAddress, Int32($0.count))
+            }
+        }
+        try #require(sent == bytes.count, "sent \(sent) bytes of \(bytes.count)")
+    }
+
+    /// Sends a request, and waits for what stands behind the head of its answer; `nil` if the program closes instead.
+    func ask(_ kind: WireKind, count: Int = 0, _ body: [UInt8]) async throws -> [UInt8]? {
+        sequence += 1
+        try send(bytes(of: WireHeader(kind, count: count, sequence: sequence)) + body)
+        let end = ContinuousClock.now + .seconds(10)
+        while ContinuousClock.now < end {
+            if let message = receive() {
+                if message.head.isAnswer, message.head.sequence == sequence { return message.body }
+                continue
+            }
+            if hasEnded { return nil }
+            try await Task.sleep(for: .microseconds(200))
+        }
+        throw Trouble("no answer to \(kind)")
     }
 
     /// Waits until the program has so many areas here.
@@ -70,16 +96,16 @@ final class StandInDaemon {
     func stopReceiving() { shutdown(connection, Int32(SHUT_RD)) }
 
     /// Takes a message, if there is one.
-    private func receive() -> WireHeader? {
+    private func receive() -> (head: WireHeader, body: [UInt8])? {
         unsafe withUnsafeTemporaryAllocation(byteCount: WireLimit.message, alignment: 8) { memory in
             // SAFETY: the memory has the capacity given.
             let got = unsafe lm_receive(connection, memory.baseAddress, memory.count)
-            hasEnded = got.size == 0
+            hasEnded = got.size == 0 || got.size == -Int(ECONNRESET)
             guard got.size > 0 else { return nil }
             var message = unsafe WireBuffer(bytes: memory.baseAddress!, capacity: memory.count)
             message.received(got.size)
-            let header = message.take(WireHeader.self)
-            switch header.flatMap({ WireKind(rawValue: $0.kind) }) {
+            guard let head = message.take(WireHeader.self) else { return nil }
+            switch WireKind(rawValue: head.kind) {
             case .areaAdded: while let area = message.take(WireArea.self) { areas[area.area] = area }
             case .areaRemoved:
                 while let area = message.take(WireArea.self) {
@@ -87,12 +113,24 @@ final class StandInDaemon {
                 }
             default: break
             }
-            return header
+            return unsafe (head, Array(memory[MemoryLayout<WireHeader>.size..<got.size]))
         }
     }
 
-    private func bytes(of value: some BitwiseCopyable) -> [UInt8] {
-        // SAFETY: the value outlives the call, and its structure has no padding.
-        unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
+    /// Whether the program closes the connection within a few seconds.
+    func isLeft() async throws -> Bool {
+        let end = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < end {
+            while receive() != nil {}
+            if hasEnded { return true }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        return false
     }
+}
+
+/// The bytes of a structure of the wire.
+func bytes(of value: some BitwiseCopyable) -> [UInt8] {
+    // SAFETY: the value outlives the call, and its structure has no padding.
+    unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
 }

@@ -1,0 +1,180 @@
+import CLinuxMemory
+import Conformance
+import Glibc
+import Remap
+import Testing
+import Wire
+
+extension RealPrograms {
+    /// A daemon that lies, and one that cannot speak: the program's memory stays as it was.
+    struct HostileDaemonTests {
+        private static let pages = 1024
+
+        /// A daemon at a path of its own, and a program that it serves.
+        private func serve(_ body: (StandInDaemon, Worker) async throws -> Void) async throws {
+            let folder = try Folder()
+            let socket = "\(folder.path)/socket"
+            let daemon = try StandInDaemon(path: socket)
+            var worker = try await Worker.start([Machine.samepage, "run", "--socket", socket, "--"])
+            try await worker.map(pages: Self.pages, seed: 1000)
+            try await worker.tell("mark")
+            try await daemon.welcome()
+            try await daemon.expect(areas: 1)
+            try await body(daemon, worker)
+            try await worker.verify()
+            let ended = try await worker.child.finish()
+            #expect(ended == 0, "\(worker.child.errors)")
+        }
+
+        /// Frames that are not the page, frames that nobody has, requests in any order, while the program uses its
+        /// memory: what equals its frame merges, and no byte changes.
+        @Test(.timeLimit(.minutes(1))) func framesThatAreNotThePage() async throws {
+            try await serve { daemon, worker in
+                var random = SplitMix64(seed: 7)
+                let area = try #require(daemon.areas.values.first)
+                var lies = Lies(area: area, segment: try LyingSegment(of: try worker.content(), random: &random))
+                try await lies.offerSegment(daemon)
+                // At rest first: what is merged then has been compared with a page that is known.
+                for _ in 0..<100 { try await lies.merge(daemon, &random) }
+                #expect(lies.merged[.right]! > Self.pages / 2, "\(lies)")
+                try await worker.verify()
+                try await worker.tell("act")
+                let end = ContinuousClock.now + .seconds(4)
+                while ContinuousClock.now < end { try await lies.ask(daemon, &random) }
+                let acts = try await worker.rest()
+                print("\(lies); the program: \(acts)")
+                #expect(acts.operations > 0 && acts.longest < .seconds(1), "\(acts)")
+                #expect(lies.merged[.oneByte] == 0 && lies.merged[.lastByte] == 0, "\(lies)")
+                #expect(!daemon.hasEnded)
+            }
+        }
+
+        /// Each of them ends the connection, and nothing else.
+        @Test(.timeLimit(.minutes(1)), arguments: BadMessage.all)
+        func messagesThatMakeNoSense(message: BadMessage) async throws {
+            try await serve { daemon, _ in
+                let area = try #require(daemon.areas.values.first)
+                try daemon.send(message.bytes(area.area), passing: message.passesDescriptor ? 0 : nil)
+                #expect(try await daemon.isLeft(), "\(message.name): the program goes on listening")
+            }
+        }
+    }
+}
+
+extension Worker {
+    /// The bytes of its memory, by the kernel's word.
+    func content() throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: area.bytes)
+        // SAFETY: the text and the array outlive the calls.
+        let file = unsafe open("/proc/\(process)/mem", O_RDONLY | O_CLOEXEC)
+        defer { close(file) }
+        let got = unsafe bytes.withUnsafeMutableBytes {
+            unsafe pread(file, $0.baseAddress, $0.count, off_t(area.start))
+        }
+        try #require(got == bytes.count, "memory of process \(process): \(got)")
+        return bytes
+    }
+}
+
+/// Requests for one area, lies among them, and what came of them.
+private struct Lies: CustomStringConvertible {
+    let area: WireArea
+    let segment: LyingSegment
+    private(set) var requests = 0
+    /// Pages that were merged with frames of each kind.
+    private(set) var merged = Dictionary(uniqueKeysWithValues: LyingSegment.Frame.allCases.map { ($0, 0) })
+
+    var description: String {
+        let counts = LyingSegment.Frame.allCases.map { "\($0) \(merged[$0]!)" }
+        return "\(requests) requests, merged with frames: \(counts.joined(separator: ", "))"
+    }
+
+    init(area: WireArea, segment: LyingSegment) {
+        self.area = area
+        self.segment = segment
+    }
+
+    func offerSegment(_ daemon: StandInDaemon) async throws {
+        try daemon.send(
+            bytes(of: WireHeader(.segment)) + bytes(of: WireSegment(number: 0)), passing: segment.descriptor)
+    }
+
+    /// Pages of the area, ascending.
+    private func somePages(_ random: inout SplitMix64, most: Int) -> [Int] {
+        let step = 1 + random.next() % 8
+        var pages: [Int] = []
+        var page = random.next() % UInt64(area.pageCount)
+        while page < area.pageCount, pages.count < most {
+            pages.append(Int(page))
+            page += 1 + random.next() % step
+        }
+        return pages
+    }
+
+    /// Pages of the area, or beyond its end.
+    private func someRange(_ random: inout SplitMix64) -> WireRange {
+        WireRange(
+            area: area.area, start: UInt32(random.next() % 2048),
+            count: UInt32(truncatingIfNeeded: random.next() >> (32 + random.next() % 32)),
+            capacity: 1 + UInt32(random.next() % 4096))
+    }
+
+    /// Asks to merge some pages, each with a frame of any kind, or with one that is not there.
+    mutating func merge(_ daemon: StandInDaemon, _ random: inout SplitMix64) async throws {
+        let pages = somePages(&random, most: WireLimit.sites)
+        let onlyRight = random.next() % 2 == 0
+        var kinds: [LyingSegment.Frame?] = []
+        var body: [UInt8] = []
+        for page in pages {
+            let kind = onlyRight ? .right : LyingSegment.Frame(rawValue: Int(random.next() % 6))
+            kinds.append(kind)
+            let nowhere = random.next() % 2 == 0 ? wireZeros : WireLimit.framesOfSegment * 5
+            let frame = kind.map { LyingSegment.frame($0, of: page) } ?? nowhere
+            body += bytes(of: WireSite(area: area.area, index: UInt32(page), frame: frame))
+        }
+        guard let answer = try await request(.merge, count: pages.count, body, daemon) else { return }
+        let outcomes = answer.dropFirst(MemoryLayout<WireWork>.size)
+        try #require(outcomes.count == pages.count)
+        for (kind, outcome) in zip(kinds, outcomes) where outcome == RemapOutcome.merged.rawValue {
+            if let kind { merged[kind]! += 1 }
+        }
+    }
+
+    /// One request, of any kind that a daemon may make.
+    mutating func ask(_ daemon: StandInDaemon, _ random: inout SplitMix64) async throws {
+        switch random.next() % 20 {
+        case 0..<10: try await merge(daemon, &random)
+        case 10..<12: try await list(.unmerge, most: WireLimit.pages, daemon, &random)
+        case 12..<14: _ = try await request(.observe, bytes(of: someRange(&random)), daemon)
+        case 14: try await list(.checksum, most: WireLimit.pages, daemon, &random)
+        case 15: try await list(.upload, most: WireLimit.uploadPages, daemon, &random)
+        case 16: _ = try await request(.forget, bytes(of: someRange(&random)), daemon)
+        case 17: _ = try await request(.evacuate, bytes(of: WireSegment(number: UInt32(random.next() % 3))), daemon)
+        case 18: _ = try await request(.statistics, [], daemon)
+        default:
+            // Gone, and there again under the same number.
+            try daemon.send(bytes(of: WireHeader(.dropSegment)) + bytes(of: WireSegment(number: 0)))
+            if random.next() % 2 == 0 { try await merge(daemon, &random) }
+            try await offerSegment(daemon)
+        }
+    }
+
+    /// A request of a list of pages, now and then of an area that nobody has.
+    private mutating func list(
+        _ kind: WireKind, most: Int, _ daemon: StandInDaemon, _ random: inout SplitMix64
+    ) async throws {
+        let number = random.next() % 8 == 0 ? UInt32.max : area.area
+        let pages = somePages(&random, most: most)
+        let body = pages.flatMap { bytes(of: WirePage(area: number, index: UInt32($0))) }
+        _ = try await request(kind, count: pages.count, body, daemon)
+    }
+
+    private mutating func request(
+        _ kind: WireKind, count: Int = 0, _ body: [UInt8], _ daemon: StandInDaemon
+    ) async throws -> [UInt8]? {
+        requests += 1
+        let answer = try await daemon.ask(kind, count: count, body)
+        #expect(answer != nil, "\(kind) ended the connection")
+        return answer
+    }
+}
