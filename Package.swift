@@ -8,7 +8,7 @@ enum Kind {
     case module
     /// One strategy; depends on its contract, never on another plug-in.
     case plugin
-    /// C header shims: system calls and structures.
+    /// What plug-ins and tools need of the system: C headers, and threads. Knows no contract; no product.
     case shim
     case tool
     /// A library in Embedded Swift that is loaded into other programs.
@@ -73,22 +73,25 @@ var parts: [Part] = [
     Part(name: "Remap", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Remap", needs: ["CLinuxMemory"]),
     Part(
         name: "InProcess", kind: .plugin, path: "Plugins/Memories/LinuxMemory/InProcess",
-        needs: ["Remap", "CLinuxMemory", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy", "Merger"]),
+        needs: [
+            "Remap", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy", "Merger",
+        ]),
     Part(name: "Wire", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Wire"),
     Part(
         name: "Daemon", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Daemon",
         needs: [
-            "Remap", "Wire", "CLinuxMemory", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy", "Merger",
-            "FrontEnd", logging,
+            "Remap", "Wire", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy",
+            "Merger", "FrontEnd", logging,
         ]),
     Part(
         name: "ControlSocket", kind: .plugin, path: "Plugins/FrontEnds/ControlSocket",
         needs: ["FrontEnd", "Merger", "CLinuxMemory"]),
     Part(name: "TerminalView", kind: .plugin, path: "Plugins/FrontEnds/TerminalView", needs: ["FrontEnd", "Merger"]),
-    // C header shims
+    // Shims
     Part(name: "CLinuxMemory", kind: .shim, path: "Shims/CLinuxMemory"),
     Part(name: "CXXHashInline", kind: .shim, path: "Shims/CXXHashInline"),
     Part(name: "CTortureWriters", kind: .shim, path: "Shims/CTortureWriters"),
+    Part(name: "SystemThreads", kind: .shim, path: "Shims/SystemThreads", needs: ["CLinuxMemory"]),
     // Tools
     Part(
         name: "samepage", kind: .tool, path: "Tools/samepage",
@@ -196,8 +199,8 @@ let package = Package(
     ]
         + parts.map { part in
             switch part.kind {
-            case .module, .plugin, .agent: .target(name: part.name, dependencies: part.needs, path: part.path)
-            case .shim: .target(name: part.name, path: part.path)
+            case .module, .plugin, .shim, .agent:
+                .target(name: part.name, dependencies: part.needs, path: part.path)
             case .tool, .testTool: .executableTarget(name: part.name, dependencies: part.needs, path: part.path)
             case .test: .testTarget(name: part.name, dependencies: part.needs, path: part.path)
             }

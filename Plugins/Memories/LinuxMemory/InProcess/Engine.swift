@@ -2,6 +2,7 @@ import CLinuxMemory
 import Merger
 import PageMemory
 import ScanPolicy
+import SystemThreads
 
 /// The merger and its memory; lives on the merging thread.
 final class Engine {

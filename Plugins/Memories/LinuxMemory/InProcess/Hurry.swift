@@ -1,4 +1,5 @@
 import Merger
+import SystemThreads
 
 /// Somebody who waits for full scans without sleeps. Touched by the merging thread only once it is handed over.
 final class Hurry: @unchecked Sendable {

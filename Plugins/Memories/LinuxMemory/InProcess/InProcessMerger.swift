@@ -1,6 +1,7 @@
 import CLinuxMemory
 public import Merger
 import Synchronization
+import SystemThreads
 
 /// A same-page merger for the memory of this process, on a thread of its own; no daemon, no host-wide KSM.
 ///

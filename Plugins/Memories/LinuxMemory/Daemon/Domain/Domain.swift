@@ -1,5 +1,6 @@
 import CLinuxMemory
 import Synchronization
+import SystemThreads
 
 /// One merge domain: frames, trees and counters of its own, on a thread of its own. Anyone may ask it; its thread
 /// answers between two steps.
@@ -37,7 +38,7 @@ final class Domain: Sendable {
         retire: @escaping @Sendable (DomainEngine) -> Bool
     ) -> Bool {
         guard wakeUp.descriptor >= 0 else { return false }
-        return BackgroundThread.start("samepage-\(key.user)", priority: priority) { [self] in
+        let error = BackgroundThread.start("samepage-\(key.user)", priority: priority) { [self] in
             confined.engine = make()
             loop(retire)
             let left = queue.withLock { queue in
@@ -50,6 +51,7 @@ final class Domain: Sendable {
             for job in left { job(nil) }
             ended.signal()
         }
+        return error == 0
     }
 
     private func loop(_ retire: (DomainEngine) -> Bool) {

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemThreads
 
 /// The answer of a domain's thread to one question, waited for by whoever asked.
 final class Reply<Answer: Sendable>: Sendable {

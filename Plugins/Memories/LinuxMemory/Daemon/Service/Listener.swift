@@ -1,4 +1,5 @@
 import CLinuxMemory
+import SystemThreads
 import Wire
 
 /// A process that has said who it is, on its way to its domain.
@@ -40,7 +41,7 @@ final class Listener: Sendable {
         self.welcome = welcome
         wakeUp = WakeDescriptor()
         guard wakeUp.descriptor >= 0 else { throw SocketFile.failure("no eventfd can be made", wakeUp.descriptor) }
-        guard BackgroundThread.start("samepage-listen", { [self] in loop() }) else {
+        guard BackgroundThread.start("samepage-listen", { [self] in loop() }) == 0 else {
             throw DaemonError("the daemon's thread cannot be started: no memory or threads left")
         }
     }

@@ -2,6 +2,7 @@ import CLinuxMemory
 import Merger
 import Remap
 import Synchronization
+import SystemThreads
 import Wire
 
 extension SamepageDaemon {

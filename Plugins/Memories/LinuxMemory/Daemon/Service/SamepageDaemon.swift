@@ -4,6 +4,7 @@ import Glibc
 public import Logging
 public import Merger
 import Synchronization
+import SystemThreads
 
 /// The daemon: merges memory of programs that connect to it, each merge domain on a thread of its own.
 ///
@@ -88,7 +89,7 @@ public final class SamepageDaemon: MergerControl, Sendable {
                 done.resume()
             }
             // Waiting for threads is not for the threads that tasks share.
-            if !BackgroundThread.start("samepage-stop", end) { end() }
+            if BackgroundThread.start("samepage-stop", end) != 0 { end() }
         }
     }
 

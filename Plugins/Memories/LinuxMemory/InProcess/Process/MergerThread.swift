@@ -1,6 +1,7 @@
 import CLinuxMemory
 import Glibc
 import Synchronization
+import SystemThreads
 
 /// A thread with signals blocked and a descriptor table of its own, which runs jobs between the steps of a loop.
 ///
@@ -15,7 +16,7 @@ final class MergerThread: Sendable {
 
     private let queue = Mutex(Queue())
     private let wakeUp = Semaphore()
-    private let ended = Semaphore()
+    private let ended = Moment()
 
     /// What the loop does next: how long it sleeps, if at all.
     enum Pause {
@@ -31,14 +32,13 @@ final class MergerThread: Sendable {
         prepare: @escaping @Sendable (Bool) -> Void, step: @escaping @Sendable () -> Pause,
         finish: @escaping @Sendable () -> Void
     ) -> Bool {
-        let body: @Sendable () -> Void = { [self] in
-            unsafe lm_name_thread("samepage")
+        let error = BackgroundThread.start("samepage") { [self] in
             prepare(MergerThread.takeDescriptorTable())
             loop(step)
             finish()
             ended.signal()
         }
-        return MergerThread.spawn(body)
+        return error == 0
     }
 
     /// Gives the calling thread an empty descriptor table of its own. Descriptors 0 to 2 lead nowhere in it, so that none of
@@ -101,7 +101,7 @@ final class MergerThread: Sendable {
             return true
         }
         guard isQueued else {
-            awaitEnd()
+            ended.wait()
             return false
         }
         wakeUp.signal()
@@ -113,72 +113,6 @@ final class MergerThread: Sendable {
     func stop() {
         queue.withLock { $0.isStopping = true }
         wakeUp.signal()
-        awaitEnd()
-    }
-
-    /// Returns when the thread has ended, to as many callers as there are.
-    private func awaitEnd() {
         ended.wait()
-        ended.signal()
-    }
-
-    private static func spawn(_ body: @escaping @Sendable () -> Void) -> Bool {
-        let box = unsafe Unmanaged.passRetained(ThreadBody(body))
-        var every = sigset_t()
-        var before = sigset_t()
-        var thread = pthread_t()
-        // SAFETY: the body is retained for the thread, which releases it; signal masks are local.
-        unsafe sigfillset(&every)
-        unsafe pthread_sigmask(SIG_SETMASK, &every, &before)
-        let result = unsafe pthread_create(
-            &thread, nil,
-            { argument in
-                // SAFETY: the argument is the retained body passed to pthread_create below.
-                let body = unsafe Unmanaged<ThreadBody>.fromOpaque(argument!).takeRetainedValue()
-                body.run()
-                return nil
-            }, box.toOpaque())
-        unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
-        if result != 0 {
-            unsafe box.release()
-            return false
-        }
-        pthread_detach(thread)
-        return true
-    }
-}
-
-private final class ThreadBody: Sendable {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-}
-
-/// A POSIX semaphore in memory of its own.
-@safe
-final class Semaphore: @unchecked Sendable {
-    private let semaphore: UnsafeMutablePointer<sem_t>
-
-    init() {
-        unsafe semaphore = .allocate(capacity: 1)
-        // SAFETY: the memory was just allocated.
-        unsafe sem_init(semaphore, 0, 0)
-    }
-
-    deinit {
-        // SAFETY: the last reference is gone, so nobody waits.
-        unsafe sem_destroy(semaphore)
-        unsafe semaphore.deallocate()
-    }
-
-    func signal() { unsafe sem_post(semaphore) }
-
-    func wait() {
-        while unsafe sem_wait(semaphore) != 0 {}
-    }
-
-    /// Waits, at most so long.
-    func wait(nanoseconds: UInt64) {
-        // A wait cut short by a signal only makes the caller look earlier.
-        _ = unsafe lm_wait(semaphore, nanoseconds)
     }
 }
