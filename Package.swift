@@ -85,7 +85,7 @@ var parts: [Part] = [
         ]),
     Part(
         name: "ControlSocket", kind: .plugin, path: "Plugins/FrontEnds/ControlSocket",
-        needs: ["FrontEnd", "Merger", "CLinuxMemory"]),
+        needs: ["FrontEnd", "Merger", "CLinuxMemory", "SystemThreads"]),
     Part(name: "TerminalView", kind: .plugin, path: "Plugins/FrontEnds/TerminalView", needs: ["FrontEnd", "Merger"]),
     // Shims
     Part(name: "CLinuxMemory", kind: .shim, path: "Shims/CLinuxMemory"),

@@ -27,8 +27,6 @@ final class ControlServer {
 
     /// Serves until it is told to stop; all connections are closed then.
     func serve() {
-        // SAFETY: a literal, terminated by zero.
-        unsafe lm_name_thread("control")
         while true {
             let now = ControlServer.milliseconds()
             var entries = [
@@ -79,7 +77,7 @@ final class ControlServer {
     /// Has a request answered.
     private func start(_ request: String, for connection: ControlConnection) {
         let (number, user, control, inbox) = (connection.number, connection.user, control, inbox)
-        let error = ControlThread.spawn {
+        let error = ControlThread.start {
             inbox.put(ControlAnswer.text(to: request, from: control.asSeen(by: user)), for: number)
         }
         if error != 0 { inbox.put(ControlAnswer.failure("no thread: \(errorText(error))"), for: number) }
