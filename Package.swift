@@ -8,6 +8,8 @@ enum Kind {
     case module
     /// One strategy; depends on its contract, never on another plug-in.
     case plugin
+    /// What the plug-ins of one folder share; no product.
+    case room
     /// What plug-ins and tools need of the system: C headers, and threads. Knows no contract; no product.
     case shim
     case tool
@@ -72,16 +74,20 @@ var parts: [Part] = [
         needs: ["PageMemory", "PageChecksum"]),
     Part(name: "Remap", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Remap", needs: ["CLinuxMemory"]),
     Part(
+        name: "PageVerdicts", kind: .room, path: "Plugins/Memories/LinuxMemory/PageVerdicts",
+        needs: ["Remap", "CLinuxMemory", "PageMemory", "PageTree"]),
+    Part(
         name: "InProcess", kind: .plugin, path: "Plugins/Memories/LinuxMemory/InProcess",
         needs: [
-            "Remap", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy", "Merger",
+            "Remap", "PageVerdicts", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree",
+            "ScanPolicy", "Merger",
         ]),
     Part(name: "Wire", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Wire"),
     Part(
         name: "Daemon", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Daemon",
         needs: [
-            "Remap", "Wire", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree", "ScanPolicy",
-            "Merger", "FrontEnd", logging,
+            "Remap", "PageVerdicts", "Wire", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree",
+            "ScanPolicy", "Merger", "FrontEnd", logging,
         ]),
     Part(
         name: "ControlSocket", kind: .plugin, path: "Plugins/FrontEnds/ControlSocket",
@@ -176,7 +182,7 @@ let package = Package(
         case .module, .plugin: .library(name: part.name, targets: [part.name])
         case .tool: .executable(name: part.name, targets: [part.name])
         case .agent: .library(name: part.name, type: .dynamic, targets: [part.name])
-        case .shim, .test, .testTool: nil
+        case .room, .shim, .test, .testTool: nil
         }
     },
     traits: [
@@ -199,7 +205,7 @@ let package = Package(
     ]
         + parts.map { part in
             switch part.kind {
-            case .module, .plugin, .shim, .agent:
+            case .module, .plugin, .room, .shim, .agent:
                 .target(name: part.name, dependencies: part.needs, path: part.path)
             case .tool, .testTool: .executableTarget(name: part.name, dependencies: part.needs, path: part.path)
             case .test: .testTarget(name: part.name, dependencies: part.needs, path: part.path)

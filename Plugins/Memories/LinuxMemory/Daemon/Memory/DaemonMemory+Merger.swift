@@ -1,4 +1,5 @@
 package import PageMemory
+import PageVerdicts
 import Remap
 import Wire
 
@@ -128,22 +129,5 @@ extension DaemonMemory: PageMerger {
                     outcome[place] = result == .pending ? .busy : SiteOutcome(result)
                 }
             })
-    }
-}
-
-extension SiteOutcome {
-    /// What the merger needs to know of what became of a page.
-    init(_ outcome: RemapOutcome) {
-        self =
-            switch outcome {
-            case .merged: .merged
-            case .changed, .pending: .changed
-            case .gone: .gone
-            case .busy: .busy
-            case .mapLimit: .mapLimit
-            case .outOfMemory: .outOfMemory
-            case .failed: .unsupported
-            case .rewritten: .merged
-            }
     }
 }

@@ -1,7 +1,7 @@
-import CLinuxMemory
 package import PageChecksum
 package import PageMemory
 package import PageTree
+import PageVerdicts
 import Wire
 
 extension DaemonMemory: PageReader {
@@ -103,8 +103,7 @@ extension DaemonMemory: PageReader {
         counted.comparisonsRead += 1
         counted.bytesRead += UInt64(2 * pageSize)
         // SAFETY: frames never change, and copies are the daemon's own.
-        let order = unsafe lm_compare(left, right, pageSize)
-        return order == 0 ? .same : order < 0 ? .before : .after
+        return unsafe PageOrder(of: left, and: right, pageSize: pageSize)
     }
 
     private func bytes(of content: PageContent) -> UnsafeMutableRawPointer? {

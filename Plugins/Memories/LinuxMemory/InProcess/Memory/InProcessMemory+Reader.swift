@@ -2,6 +2,7 @@ import CLinuxMemory
 import PageChecksum
 import PageMemory
 import PageTree
+import PageVerdicts
 
 extension InProcessMemory: PageReader {
     func takeChecksums(
@@ -46,8 +47,7 @@ extension InProcessMemory: PageReader {
         guard let left = unsafe pointer(to: first), let right = unsafe pointer(to: second) else { return .gone }
         statistics.bytesRead += UInt64(2 * pageSize)
         // SAFETY: both are mapped pages; what the program writes meanwhile is found out by the merge itself.
-        let order = unsafe lm_compare(left, right, pageSize)
-        return order == 0 ? .same : order < 0 ? .before : .after
+        return unsafe PageOrder(of: left, and: right, pageSize: pageSize)
     }
 
     private func pointer(to content: PageContent) -> UnsafeMutableRawPointer? {

@@ -1,4 +1,5 @@
 import PageMemory
+import PageVerdicts
 import Remap
 
 extension InProcessMemory {

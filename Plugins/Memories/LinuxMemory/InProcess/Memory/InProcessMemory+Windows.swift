@@ -1,4 +1,5 @@
 import PageMemory
+import PageVerdicts
 import Remap
 
 extension InProcessMemory {
@@ -163,22 +164,5 @@ extension InProcessMemory {
         } catch {
             region.lacksTracking = true
         }
-    }
-}
-
-extension SiteOutcome {
-    /// What the merger needs to know of what became of a page.
-    init(_ outcome: RemapOutcome) {
-        self =
-            switch outcome {
-            case .merged: .merged
-            case .changed, .pending: .changed
-            case .gone: .gone
-            case .busy: .busy
-            case .mapLimit: .mapLimit
-            case .outOfMemory: .outOfMemory
-            case .failed: .unsupported
-            case .rewritten: .merged
-            }
     }
 }
