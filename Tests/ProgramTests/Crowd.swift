@@ -118,6 +118,28 @@ extension Worker {
     }
 }
 
+extension Worker {
+    /// Takes the marks off pages, and marks them again, while it acts; the slowest call, measured as in ``Acts``.
+    func remark(_ step: Int) async throws -> (calls: Int, slowest: Duration) {
+        let answer = try await child.ask("remark \(step)")
+        let fields = answer.split(separator: " ")
+        try #require(fields.count == 3 && fields[0] == "ok", "process \(process): \(answer)")
+        let numbers = try fields[1...].map { try #require(Int($0)) }
+        return (numbers[0], .microseconds(numbers[1]))
+    }
+
+    /// The socket of its agent, as /proc names it: the agent's thread has a table of descriptors of its own.
+    var agentSocket: String? {
+        for thread in Accounts.threads(of: process, name: "samepage") {
+            for number in Machine.names(inFolder: "\(thread)/fd") {
+                let target = Machine.target(ofLink: "\(thread)/fd/\(number)")
+                if let target, target.hasPrefix("socket:") { return target }
+            }
+        }
+        return nil
+    }
+}
+
 /// What a daemon holds of clients' memory and of clients.
 struct Holdings: Equatable, CustomStringConvertible {
     /// Memory files by name, by whatever holds them: descriptors and mappings.

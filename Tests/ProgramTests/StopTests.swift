@@ -82,20 +82,36 @@ extension RealPrograms {
             try await crowd.end()
         }
 
-        /// A daemon that reads nothing, and a client with thousands of areas to announce.
+        /// A daemon that reads nothing, and a client with thousands of areas that come and go; then the other way round.
         @Test(.timeLimit(.minutes(2))) func fullSocketsHoldNobodyUp() async throws {
             let daemon = try await TestDaemon()
             let crowd = try await Crowd(2, pages: 2048, of: daemon)
-            kill(daemon.child.process, SIGSTOP)
             var many = try await Worker.start(daemon.agent())
-            try await many.map(pages: 16384, seed: 500_000)
-            // Every other page is an area of its own.
+            // Half of it is as the crowd's. Every other page is an area of its own.
+            try await many.map(pages: 4096, seed: 1000)
             try await many.tell("mark 2")
+            let bytes = 3 * 2048 * 4096
+            try await daemon.waitForClients(3, mergeableBytes: bytes)
+            try await Self.waitUntilShared(many)
             try await many.tell("act")
-            try await Task.sleep(for: .seconds(2))
+            let socket = try #require(many.agentSocket)
+            kill(daemon.child.process, SIGSTOP)
+            var all = (calls: 0, slowest: Duration.zero)
+            // While the daemon stands still nothing else makes the agent let go of its connection.
+            try await eventually("the agent finds no more room in its socket", within: .seconds(20)) {
+                let some = try await many.remark(2)
+                all = (all.calls + some.calls, max(all.slowest, some.slowest))
+                return many.agentSocket != socket
+            } found: {
+                "after \(all)"
+            }
+            print("\(all.calls) calls until the socket was full: the slowest took \(all.slowest)")
+            #expect(all.slowest < .seconds(1))
             try await crowd.rest([many])
+            try await many.verify()
             kill(daemon.child.process, SIGCONT)
-            try await daemon.waitForClients(3, mergeableBytes: 2 * 2048 * 4096 + 8192 * 4096)
+            try await daemon.waitForClients(3, mergeableBytes: bytes)
+            try await Self.waitUntilShared(many)
             try await many.verify()
             // A client that reads nothing, and a daemon that has news for it again and again.
             try await daemon.set("run", 0)
@@ -110,14 +126,20 @@ extension RealPrograms {
             try await daemon.set("run", 1)
             print("2000 settings for a client that reads none: the slowest took \(slowest)")
             #expect(slowest < .milliseconds(2500))
+            #expect(daemon.child.errors.contains("took no messages"), "the socket was never full")
             try await daemon.waitForClients(2, mergeableBytes: 2 * 2048 * 4096)
             kill(many.process, SIGCONT)
-            try await daemon.waitForClients(3, mergeableBytes: 2 * 2048 * 4096 + 8192 * 4096)
+            try await daemon.waitForClients(3, mergeableBytes: bytes)
             try await many.verify()
             let ended = try await many.child.finish()
             #expect(ended == 0)
             try await crowd.expectSharingIsBack()
             try await crowd.end()
+        }
+
+        /// Every other page of half of 4096 is merged.
+        private static func waitUntilShared(_ many: Worker) async throws {
+            try await eventually("it shares", within: .seconds(20)) { try await many.merged() >= 1024 * 95 / 100 }
         }
     }
 }

@@ -173,9 +173,9 @@ static inline const char *use_memory(size_t first) {
     }
 }
 
-static inline void note(const char *name, double start, unsigned long late) {
+/// The seconds since `start`, without what the machine did not give; the heart was `late` then.
+static inline double time_taken(double start, unsigned long late) {
     double took = now() - start;
-    acting.operations++;
     if (took > 0.05) {
         // The heart may have been held up as well, and not know it yet.
         for (unsigned long beats = atomic_load(&acting.beats); atomic_load(&acting.beats) == beats;) {
@@ -183,6 +183,12 @@ static inline void note(const char *name, double start, unsigned long late) {
         }
         took -= (double)(atomic_load(&acting.late) - late) / 1e6;
     }
+    return took;
+}
+
+static inline void note(const char *name, double start, unsigned long late) {
+    double took = time_taken(start, late);
+    acting.operations++;
     if (took <= acting.longest) return;
     acting.longest = took;
     acting.longest_name = name;

@@ -4,6 +4,8 @@
 ///     fill SEED [CYCLE]  page i gets content SEED + i (modulo CYCLE)    ok
 ///     mark [STEP]        madvise(MADV_MERGEABLE), of each STEP-th page  ok
 ///     unmark             madvise(MADV_UNMERGEABLE)                      ok
+///     remark STEP        while it acts, of each STEP-th page of the first half, which `act` only reads:
+///                        MADV_UNMERGEABLE, then MADV_MERGEABLE   ok CALLS MICROSECONDS: the slowest
 ///     write STEP SEED    each STEP-th page gets content SEED + i        ok
 ///     advise ADVICE      madvise of all of it                           ok, or error NUMBER
 ///     lock, unlock       mlock, munlock of all of it                    ok, or error NUMBER
@@ -38,6 +40,23 @@ static void set(size_t page, uint64_t content) {
     fill_page(memory + page * PAGE, content);
 }
 
+static void remark(size_t step) {
+    const int advice[] = {MADV_UNMERGEABLE, MADV_MERGEABLE};
+    size_t calls = 0;
+    double longest = 0;
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t page = 0; page < pages / 2; page += step) {
+            unsigned long late = atomic_load(&acting.late);
+            double start = now();
+            if (madvise(memory + page * PAGE, PAGE, advice[round]) != 0) fail("madvise: %s", strerror(errno));
+            double took = time_taken(start, late);
+            if (took > longest) longest = took;
+            calls++;
+        }
+    }
+    printf("ok %zu %.0f\n", calls, longest * 1e6);
+}
+
 static void answer(char *line) {
     uint64_t first = 0, second = 0;
     char name[16] = "";
@@ -60,6 +79,8 @@ static void answer(char *line) {
     } else if (strcmp(name, "unmark") == 0) {
         int result = madvise(memory, pages * PAGE, MADV_UNMERGEABLE);
         printf(result == 0 ? "ok\n" : "error %d\n", errno);
+    } else if (strcmp(name, "remark") == 0 && fields == 2 && first > 0 && atomic_load(&acting.acts)) {
+        remark(first);
     } else if (strcmp(name, "advise") == 0 && fields == 2) {
         int result = madvise(memory, pages * PAGE, (int)first);
         printf(result == 0 ? "ok\n" : "error %d\n", errno);
