@@ -33,6 +33,25 @@ extension RealPrograms {
         private static func expectGood(_ villain: Child, _ name: String) async throws {
             let ended = try await villain.end(within: .seconds(40))
             #expect(ended == 0 && villain.rest.hasPrefix("ok "), "\(name): \(ended) \(villain.rest) \(villain.errors)")
+            guard name == "connections" else { return }
+            let connected = villain.rest.split(whereSeparator: \.isWhitespace).last.flatMap { Int($0) } ?? 0
+            #expect(connected >= 1000, "\(connected) connections at once")
+        }
+
+        /// What the probes for another user's contents look for is found where it is: of one's own user.
+        private static func expectProbesFind(_ own: OwnUserDaemon) async throws {
+            var probes: [(probe: Child, finding: String)] = []
+            for (mode, finding) in [("probe", "has a twin here"), ("search", "another user's page")] {
+                for user in users {
+                    let secret = seed(of: user)..<seed(of: user) + 1024
+                    let probe = try own.villain(ofUser: user, mode, seconds: 2, seed: 3, secret: secret)
+                    probes.append((probe, finding))
+                }
+            }
+            for (probe, finding) in probes {
+                let ended = try await probe.end(within: .seconds(40))
+                #expect(ended == 1 && probe.rest.contains(finding), "\(ended) \(probe.rest) \(probe.errors)")
+            }
         }
 
         /// Every way of misbehaving, of two users at once: the daemon stays, says why, and forgets them without a trace;
@@ -49,23 +68,25 @@ extension RealPrograms {
                 let merged = try await Self.merged(workers)
                 return merged.allSatisfy { $0 >= Self.pages * 98 / 100 }
             }
+            try await Self.expectProbesFind(own)
             let others = [20001: Self.seed(of: 20002), 20002: Self.seed(of: 20001)]
             let modes = [
                 ["noise", "mangle"], ["areas", "answers"], ["liar", "claims"], ["descriptors", "holder"],
                 ["connections", "storm"], ["control", "slow"],
             ]
             for (place, some) in modes.enumerated() {
-                var villains: [Child] = []
+                var villains: [(villain: Child, mode: String)] = []
                 for user in Self.users {
                     let secret = others[user]!..<others[user]! + Self.pages
                     for mode in some {
                         // One lie after the other; and an answer is waited for a second.
                         let seconds = mode == "liar" || mode == "slow" ? 3 : 1.0
-                        villains.append(
-                            try own.villain(ofUser: user, mode, seconds: seconds, seed: place + user, secret: secret))
+                        let villain = try own.villain(
+                            ofUser: user, mode, seconds: seconds, seed: place + user, secret: secret)
+                        villains.append((villain, mode))
                     }
                 }
-                for villain in villains { try await Self.expectGood(villain, "\(some)") }
+                for (villain, mode) in villains { try await Self.expectGood(villain, mode) }
                 #expect(!own.daemon.child.hasEnded, "\(some) ended the daemon: \(own.daemon.child.errors)")
                 try await expectServed(own, after: "\(some)")
             }

@@ -2,8 +2,9 @@
 ///
 ///     hostile SOCKET MODE SECONDS SEED [SALT [SECRET PAGES]]
 ///
-/// Says "ok ROUNDS" at the end, or "FAILED: ..." as soon as it got what it must not get. Contents from SECRET on,
-/// so many, are another user's: they must not appear in anything that it is sent.
+/// Says "ok ROUNDS CONNECTIONS" at the end, the most that `connections` had at once, or "FAILED: ..." as soon as it got
+/// what it must not get. Contents from SECRET on, so many, are another user's: they must not appear in anything that it
+/// is sent.
 #include "hostile_claims.h"
 #include "hostile_descriptors.h"
 #include "hostile_store.h"
@@ -255,6 +256,9 @@ static void liar(void) {
 /// Serves truthfully, but for what it says it has merged, to get frames: then sees what can be done with them.
 static void probe(void) { serve(NONE, end_time, 1); }
 
+/// The same, and only looks whose contents are in the frames that it gets.
+static void search(void) { serve(NONE, end_time, 0); }
+
 /// Holds the lock of its upload buffer by a write from memory that never comes, so that whoever changes the file waits.
 static void holder(void) {
     int upload, device, s = join(&upload, &device);
@@ -272,10 +276,21 @@ static void holder(void) {
     if (device >= 0) close(device);
 }
 
+/// The most that were made in a round.
+static size_t most_connected;
+
 /// Thousands of connections that say nothing.
 static void connections(void) {
     static int sockets[4000];
-    for (int i = 0; i < 4000; i++) sockets[i] = connect_kind(socket_path, SOCK_SEQPACKET);
+    struct rlimit limit = {0, 0};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) limit.rlim_cur = limit.rlim_max, setrlimit(RLIMIT_NOFILE, &limit);
+    size_t connected = 0;
+    // The daemon gets a little time to make room.
+    for (int i = 0, waits = 0; i < 4000; i++) {
+        while ((sockets[i] = connect_kind(socket_path, SOCK_SEQPACKET)) < 0 && waits++ < 200) pause_milliseconds(1);
+        if (sockets[i] >= 0) connected++;
+    }
+    if (connected > most_connected) most_connected = connected;
     pause_milliseconds(100);
     for (int i = 0; i < 4000; i++) if (sockets[i] >= 0) close(sockets[i]);
 }
@@ -364,7 +379,7 @@ static void control(void) {
 static const struct { const char *name; void (*round)(void); } modes[] = {
     {"noise", noise}, {"mangle", mangle}, {"areas", areas}, {"answers", answers}, {"liar", liar}, {"claims", claims},
     {"descriptors", descriptors}, {"holder", holder}, {"connections", connections}, {"storm", storm}, {"slow", slow},
-    {"control", control}, {"crowd", crowd}, {"probe", probe},
+    {"control", control}, {"crowd", crowd}, {"probe", probe}, {"search", search},
 };
 
 int main(int argc, char **argv) {
@@ -378,12 +393,12 @@ int main(int argc, char **argv) {
     if (argc > 7) secret = strtoull(argv[6], NULL, 10), secret_pages = strtoull(argv[7], NULL, 10);
     uint64_t rounds = 0;
     for (; goes_on(); rounds++) {
-        // Any, but for the last two, which keep to the rules.
-        size_t chosen = chance(sizeof modes / sizeof *modes - 2);
+        // Any, but for the last three, which keep to the rules.
+        size_t chosen = chance(sizeof modes / sizeof *modes - 3);
         for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
             if (strcmp(argv[2], modes[i].name) == 0) chosen = i;
         modes[chosen].round();
     }
-    printf("ok %llu\n", (unsigned long long)rounds);
+    printf("ok %llu %zu\n", (unsigned long long)rounds, most_connected);
     return 0;
 }
