@@ -41,48 +41,76 @@ extension RealPrograms {
             try await daemon.waitForClients(0)
         }
 
+        /// What could not be merged is tried again after some scans.
+        private static let oftenScanning = ["--sleep-millisecs", "20"]
+
+        /// Takes from a daemon what new frames need, and gives it back: meanwhile nothing is merged, the status says what
+        /// is short, and nothing breaks; afterwards all is merged.
+        private static func expectToMergeLess(
+            _ daemon: TestDaemon, take: () async throws -> Void, giveBack: () async throws -> Void
+        ) async throws {
+            var crowd = try await Crowd(2, pages: 2048, of: daemon)
+            // The next frame is the first of a new segment.
+            try await daemon.set("run", 2)
+            try await eventually("no frame is left", within: .seconds(20)) {
+                try await daemon.status().pagesShared == 0 && daemon.storedBytes == 0
+            }
+            try await take()
+            try await daemon.set("run", 1)
+            try await crowd.act()
+            var last: Status?
+            try await eventually("frames are wanted, and cannot be made", within: .seconds(20)) {
+                let status = try await daemon.status()
+                last = status
+                return status.clients.count == 2
+                    && status.clients.allSatisfy { client in
+                        client.notMerged.contains { $0.key.contains("no memory left for it") && $0.value > 0 }
+                    }
+            } found: {
+                "\(String(describing: last)); \(daemon.child.errors)"
+            }
+            try await crowd.rest()
+            #expect(!daemon.child.hasEnded, "\(daemon.child.errors)")
+            let shared = try await daemon.status().pagesShared
+            #expect(shared == 0)
+            try await giveBack()
+            try await crowd.add()
+            try await crowd.waitUntilSharingIsBack()
+            try await crowd.end()
+        }
+
+        /// Sets a limit of a daemon, as prlimit names it, and leaves what root may raise it to.
+        private static func set(_ limit: String, of daemon: TestDaemon) async throws {
+            let prlimit = try #require(Machine.program("prlimit"))
+            let result = try await run([prlimit, "--pid", "\(daemon.child.process)", "--\(limit):"])
+            try #require(result.status == 0, "\(result.errors)")
+        }
+
         /// A daemon that has no map entries left: what it cannot map is not merged.
         @Test(.timeLimit(.minutes(1))) func daemonWithoutMapEntries() async throws {
             let library = try await Programs.shared.path("few_entries", options: ["-shared", "-fPIC"])
             let daemon = try await TestDaemon(
-                prefix: ["/usr/bin/env", "FEW_ENTRIES=200", "LD_PRELOAD=\(library)"])
-            #expect(Machine.text(ofFile: "/proc/\(daemon.child.process)/maps").count { $0 == "\n" } > 60_000)
-            var crowd = try await Crowd(2, pages: 2048, of: daemon)
-            try await crowd.act()
-            try await Task.sleep(for: .milliseconds(500))
-            for _ in 0..<2 { try await crowd.add() }
-            try await Task.sleep(for: .milliseconds(500))
-            try await crowd.rest(Array(crowd.workers.prefix(2)))
-            try await crowd.expectSharingIsBack()
-            try await crowd.end()
+                Self.oftenScanning, prefix: ["/usr/bin/env", "LD_PRELOAD=\(library)"])
+            try await Self.expectToMergeLess(daemon) {
+                kill(daemon.child.process, SIGUSR1)
+                try await soon("its map entries are taken") { daemon.child.errors.contains("no map entries left") }
+            } giveBack: {
+                kill(daemon.child.process, SIGUSR2)
+            }
         }
 
-        /// A daemon with little address space: frames that it cannot map are not there, and it runs on.
-        @Test(.timeLimit(.minutes(1))) func daemonWithoutAddressSpace() async throws {
-            let plain = try await TestDaemon()
-            let size = Machine.text(ofFile: "/proc/\(plain.child.process)/status").split(separator: "\n")
-                .first { $0.hasPrefix("VmSize:") }?.split(whereSeparator: \.isWhitespace)
-            let kilobytes = try #require(size.flatMap { $0.count > 1 ? Int($0[1]) : nil })
-            // Room for threads, for what it keeps of pages, and for no segment of 64 MiB.
-            let daemon = try await TestDaemon(prefix: Self.limited("ulimit -v \(kilobytes + 60_000)"))
-            var workers: [Worker] = []
-            for _ in 0..<2 {
-                var worker = try await Worker.start(daemon.agent())
-                try await worker.map(pages: 2048, seed: 1000)
-                try await worker.tell("mark")
-                try await worker.tell("act")
-                workers.append(worker)
-            }
-            try await Task.sleep(for: .seconds(2))
-            for worker in workers {
-                let acts = try await worker.rest()
-                #expect(acts.longest < .seconds(1), "\(acts)")
-                try await worker.verify()
-            }
-            print("a daemon without address space: \(daemon.child.hasEnded ? "ended" : "runs"); \(daemon.child.errors)")
-            if !daemon.child.hasEnded {
-                let status = try await daemon.waitForFullScans(2)
-                print("pages shared: \(status.pagesShared)")
+        /// A daemon with little address space: frames that it cannot map are not there.
+        @Test(.timeLimit(.minutes(1)), .enabled(if: Machine.program("prlimit") != nil, "needs prlimit"))
+        func daemonWithoutAddressSpace() async throws {
+            let daemon = try await TestDaemon(Self.oftenScanning)
+            try await Self.expectToMergeLess(daemon) {
+                let size = Machine.text(ofFile: "/proc/\(daemon.child.process)/status").split(separator: "\n")
+                    .first { $0.hasPrefix("VmSize:") }?.split(whereSeparator: \.isWhitespace)
+                let kilobytes = try #require(size.flatMap { $0.count > 1 ? Int($0[1]) : nil })
+                // Room for what it keeps of pages, and for no segment of 64 MiB.
+                try await Self.set("as=\((kilobytes << 10) + 32 << 20)", of: daemon)
+            } giveBack: {
+                try await Self.set("as=unlimited", of: daemon)
             }
         }
 
@@ -144,10 +172,29 @@ extension RealPrograms {
             try await crowd.end()
         }
 
-        /// More clients than the daemon has descriptors for: those that it serves share.
-        @Test(.timeLimit(.minutes(1))) func daemonWithoutDescriptors() async throws {
-            let daemon = try await TestDaemon(prefix: Self.limited("ulimit -n 44"))
-            let crowd = try await Crowd(2, pages: 2048, of: daemon)
+        /// A daemon without descriptors: for frames, for another client, for another connection.
+        @Test(.timeLimit(.minutes(2)), .enabled(if: Machine.program("prlimit") != nil, "needs prlimit"))
+        func daemonWithoutDescriptors() async throws {
+            let daemon = try await TestDaemon(Self.oftenScanning, prefix: Self.limited("ulimit -n 44"))
+            // One is for whoever asks how it is.
+            try await Self.expectToMergeLess(daemon) {
+                try await Self.set("nofile=\(Self.limitOfDescriptors(of: daemon, free: 1))", of: daemon)
+            } giveBack: {
+                try await Self.set("nofile=44", of: daemon)
+            }
+            var crowd = try await Crowd(2, pages: 2048, of: daemon)
+            // Who comes now is let in later. The connection of the last status is closed by then.
+            try await Task.sleep(for: .milliseconds(200))
+            try await Self.set("nofile=\(Self.limitOfDescriptors(of: daemon, free: 0))", of: daemon)
+            try await crowd.add()
+            try await eventually("nobody can be let in", within: .seconds(20)) {
+                daemon.child.errors.contains("no connection can be accepted for now")
+            } found: {
+                daemon.child.errors
+            }
+            try await Self.set("nofile=44", of: daemon)
+            try await crowd.waitUntilSharingIsBack()
+            // More clients than they are enough for, at three each: those that are served share.
             var more: [Worker] = []
             for _ in 0..<8 {
                 var worker = try await Worker.start(daemon.agent())
@@ -156,7 +203,14 @@ extension RealPrograms {
                 more.append(worker)
             }
             try await crowd.act()
-            try await Task.sleep(for: .seconds(1))
+            try await eventually("some are refused", within: .seconds(20)) {
+                daemon.child.errorLines.contains { line in
+                    line.contains("is not served")
+                        && ["no descriptors left", "no more are possible"].contains { line.contains($0) }
+                }
+            } found: {
+                daemon.child.errors
+            }
             try await crowd.rest()
             #expect(!daemon.child.hasEnded)
             for worker in more {
@@ -166,6 +220,12 @@ extension RealPrograms {
             }
             try await crowd.waitUntilSharingIsBack()
             try await crowd.end()
+        }
+
+        /// The limit that leaves a daemon so many descriptors: it is one of their numbers.
+        private static func limitOfDescriptors(of daemon: TestDaemon, free: Int) -> Int {
+            let used = Set(Machine.names(inFolder: "/proc/\(daemon.child.process)/fd").compactMap { Int($0) })
+            return (0..<1024).filter { !used.contains($0) }[free]
         }
 
         /// A client whose user can queue no more signals, while the daemon does nothing: its calls come back.
