@@ -155,7 +155,7 @@ extension RealPrograms {
                 let ended = try await worker.child.finish()
                 #expect(ended == 0)
             }
-            try await crowd.expectSharingIsBack()
+            try await crowd.waitUntilSharingIsBack()
             // A client that the kernel kills, in the middle of it.
             let small = try MemoryGroup(limit: 64 << 20)
             var victim = try await Worker.start(small.prefix + daemon.agent())
