@@ -97,6 +97,7 @@ var parts: [Part] = [
     Part(name: "CLinuxMemory", kind: .shim, path: "Shims/CLinuxMemory"),
     Part(name: "CXXHashInline", kind: .shim, path: "Shims/CXXHashInline"),
     Part(name: "CTortureWriters", kind: .shim, path: "Shims/CTortureWriters"),
+    Part(name: "Spawning", kind: .shim, path: "Shims/Spawning", needs: ["CTortureWriters"]),
     Part(name: "SystemThreads", kind: .shim, path: "Shims/SystemThreads", needs: ["CLinuxMemory"]),
     // Tools
     Part(
@@ -114,7 +115,7 @@ var parts: [Part] = [
         name: "CommandTests", kind: .test, path: "Tests/CommandTests",
         needs: [
             "samepage", "Assembly", "InProcess", "FrontEnd", "Merger", "ControlSocket", "ScanPolicy", "PageMemory",
-            "CLinuxMemory",
+            "CLinuxMemory", "Spawning",
         ]),
     Part(
         name: "DaemonTests", kind: .test, path: "Tests/DaemonTests",
@@ -125,7 +126,7 @@ var parts: [Part] = [
     // Real programs under the agent and the daemon.
     Part(
         name: "ProgramTests", kind: .test, path: "Tests/ProgramTests",
-        needs: ["CLinuxMemory", "Wire", "Remap", "Assembly", "Merger", "ScanPolicy", "Conformance"]),
+        needs: ["CLinuxMemory", "Spawning", "Wire", "Remap", "Assembly", "Merger", "ScanPolicy", "Conformance"]),
     Part(
         name: "MemoryTests", kind: .test, path: "Tests/MemoryTests",
         needs: [
@@ -155,7 +156,7 @@ var parts: [Part] = [
         name: "samepage-torture", kind: .testTool, path: "Tests/Torture",
         needs: [
             "Assembly", "InProcess", "Merger", "ControlSocket", "FrontEnd", "CLinuxMemory", "CTortureWriters",
-            argumentParser,
+            "Spawning", argumentParser,
         ]),
     Part(
         name: "InProcessTests", kind: .test, path: "Tests/InProcessTests",

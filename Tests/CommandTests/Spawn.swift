@@ -1,18 +1,17 @@
 import Glibc
+import Spawning
 import Testing
 
 /// Runs a program to its end.
 func execute(_ command: [String]) async throws -> CommandResult { try await start(command).result() }
 
 /// Starts a program.
-///
-/// By posix_spawn, whose child shares the memory until it is another program. A child made by fork or clone would make
-/// all memory of the tests busy for other tests, which merge theirs at the same time.
 func start(_ command: [String]) throws -> RunningProgram {
     let output = try Capture()
     let errors = try Capture()
-    return RunningProgram(
-        process: try spawn(command, output: output, errors: errors), output: output, errors: errors)
+    let process = spawn(command, descriptors: [STDIN_FILENO, output.file, errors.file])
+    try #require(process > 0, "\(command[0]) cannot be started: error \(-process)")
+    return RunningProgram(process: process, output: output, errors: errors)
 }
 
 /// A program that runs, and what it writes.
@@ -56,21 +55,6 @@ final class RunningProgram {
         return CommandResult(
             status: hasExited ? status >> 8 & 0xFF : nil, output: output.text, errors: errors.text)
     }
-}
-
-private func spawn(_ command: [String], output: Capture, errors: Capture) throws -> pid_t {
-    // SAFETY: the actions and the arguments outlive the calls that use them, and are freed after them.
-    var actions = unsafe posix_spawn_file_actions_t()
-    unsafe posix_spawn_file_actions_init(&actions)
-    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    unsafe posix_spawn_file_actions_adddup2(&actions, output.file, STDOUT_FILENO)
-    unsafe posix_spawn_file_actions_adddup2(&actions, errors.file, STDERR_FILENO)
-    var arguments: [UnsafeMutablePointer<CChar>?] = unsafe command.map { unsafe strdup($0) } + [nil]
-    defer { unsafe arguments.forEach { unsafe free($0) } }
-    var process: pid_t = 0
-    let error = unsafe posix_spawn(&process, command[0], &actions, nil, &arguments, environ)
-    try #require(error == 0, "\(command[0]) cannot be started: error \(error)")
-    return process
 }
 
 /// A file without a name that takes what a program writes.

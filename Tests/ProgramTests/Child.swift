@@ -1,4 +1,5 @@
 import Glibc
+import Spawning
 import Testing
 
 /// A program that runs beside the test. Its input and output are sockets; what it says on standard error is kept.
@@ -51,34 +52,11 @@ final class Child {
     }
 
     private static func start(
-        _ command: [String], _ extra: [String: String], descriptors: [Int32]
+        _ command: [String], _ extra: [String: String], descriptors: [3 of Int32]
     ) throws -> pid_t {
-        // SAFETY: the actions, attributes and texts outlive the calls that use them, and are freed after them.
-        var actions = unsafe posix_spawn_file_actions_t()
-        unsafe posix_spawn_file_actions_init(&actions)
-        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        for (number, descriptor) in descriptors.enumerated() {
-            unsafe posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(number))
-        }
-        var attributes = posix_spawnattr_t()
-        unsafe posix_spawnattr_init(&attributes)
-        defer { unsafe posix_spawnattr_destroy(&attributes) }
-        // Threads of the tests may block signals; programs start with none blocked.
-        var none = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
-        var environment = ["PATH=\(path)", "HOME=/root"]
-        environment += extra.map { "\($0.key)=\($0.value)" }
-        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe command.map { unsafe strdup($0) } + [nil]
-        var variables: [UnsafeMutablePointer<CChar>?] = unsafe environment.map { unsafe strdup($0) } + [nil]
-        defer {
-            unsafe arguments.forEach { unsafe free($0) }
-            unsafe variables.forEach { unsafe free($0) }
-        }
-        var process: pid_t = 0
-        let error = unsafe posix_spawn(&process, command[0], &actions, &attributes, &arguments, &variables)
-        try #require(error == 0, "\(command[0]) cannot be started: error \(error)")
+        let environment = ["PATH=\(path)", "HOME=/root"] + extra.map { "\($0.key)=\($0.value)" }
+        let process = spawn(command, environment: environment, descriptors: descriptors)
+        try #require(process > 0, "\(command[0]) cannot be started: error \(-process)")
         return process
     }
 

@@ -1,4 +1,5 @@
-/// What the torture writes memory with, and Swift cannot say: fork, process_vm_writev, io_uring. For tests only.
+/// What tests do and Swift cannot say: writing memory by fork, process_vm_writev and io_uring, starting programs with nothing
+/// that they would inherit. For tests only.
 ///
 /// Functions return the call's result, or minus the error number.
 #ifndef SAMEPAGE_CTORTURE_WRITERS_H
@@ -7,5 +8,6 @@
 #include "TWProcess.h"
 #include "TWRing.h"
 #include "TWSlowSource.h"
+#include "TWSpawn.h"
 
 #endif

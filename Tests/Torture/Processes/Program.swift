@@ -1,5 +1,6 @@
 import CTortureWriters
 import Glibc
+import Spawning
 
 /// A program that the torture has started, in a process group of its own.
 struct Program {
@@ -7,31 +8,17 @@ struct Program {
 
     /// Starts a program. What it says goes to the end of a file.
     init(_ command: [String], environment extra: [String: String] = [:], log: String) throws {
-        // SAFETY: the actions, attributes and texts outlive the calls that use them, and are freed after them.
-        var actions = unsafe posix_spawn_file_actions_t()
-        unsafe posix_spawn_file_actions_init(&actions)
-        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        unsafe posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var attributes = posix_spawnattr_t()
-        unsafe posix_spawnattr_init(&attributes)
-        defer { unsafe posix_spawnattr_destroy(&attributes) }
-        // No signals blocked, as they are in Swift's threads.
-        var none = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
-        let environment = ["PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp"] + extra.map { "\($0.key)=\($0.value)" }
-        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe command.map { unsafe strdup($0) } + [nil]
-        var variables: [UnsafeMutablePointer<CChar>?] = unsafe environment.map { unsafe strdup($0) } + [nil]
+        // SAFETY: the texts outlive the calls.
+        let input = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+        let output = unsafe open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         defer {
-            unsafe arguments.forEach { unsafe free($0) }
-            unsafe variables.forEach { unsafe free($0) }
+            close(input)
+            close(output)
         }
-        var process: pid_t = 0
-        let error = unsafe posix_spawnp(&process, command[0], &actions, &attributes, &arguments, &variables)
-        guard error == 0 else { throw TortureError(message: "\(command[0]) cannot be started: error \(error)") }
+        guard input >= 0, output >= 0 else { throw TortureError(message: "\(log) cannot be opened: error \(errno)") }
+        let environment = ["PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp"] + extra.map { "\($0.key)=\($0.value)" }
+        let process = spawn(command, environment: environment, descriptors: [input, output, output])
+        guard process > 0 else { throw TortureError(message: "\(command[0]) cannot be started: error \(-process)") }
         self.process = process
     }
 
