@@ -18,9 +18,6 @@ enum Accounts {
     /// All that a process has for itself: Anonymous of smaps_rollup.
     static func own(of process: pid_t) -> Int { field("Anonymous", ofFile: "/proc/\(process)/smaps_rollup") }
 
-    /// Private pages that were written: Private_Dirty of smaps_rollup.
-    static func dirty(of process: pid_t) -> Int { field("Private_Dirty", ofFile: "/proc/\(process)/smaps_rollup") }
-
     private static func field(_ name: String, ofFile path: String) -> Int {
         Machine.text(ofFile: path).split(separator: "\n").reduce(0) { $0 + (bytes($1, name) ?? 0) }
     }

@@ -124,7 +124,7 @@ extension RealPrograms {
                 if round % 4 == 3 {
                     try await daemon.expectNothingLeft(descriptors: descriptors.first)
                     descriptors.append(Holdings(of: daemon.child.process).descriptors)
-                    sizes.append(Accounts.dirty(of: daemon.child.process))
+                    sizes.append(Accounts.own(of: daemon.child.process))
                 }
             }
             print("the daemon's private memory after 4, 8 ... 20 rounds of clients: \(sizes.map { $0 >> 10 }) KiB")

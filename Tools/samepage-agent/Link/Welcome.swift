@@ -40,8 +40,7 @@ func beServed(_ welcome: WireWelcome, _ descriptors: inout PassedDescriptors) ->
 }
 
 /// In a forked child, before it has a thread of its own: the parent's connection, descriptors and mappings are not
-/// here. What lies
-/// over frames still does.
+/// here. What lies over frames still does.
 ///
 /// The lock is free or the caller's, and no other thread of the agent exists.
 func resetAfterFork() {

@@ -47,7 +47,7 @@ struct RangeTable {
         for position in 0..<count {
             // SAFETY: a range of the table.
             let range = unsafe self[position]
-            let size = unsafe (Int(range.pointee.pageCount) * 4 + 4095) & ~4095
+            let size = unsafe mappedBytes(ofEntries: range.pointee.pageCount)
             bytes += unsafe TableMemory.residentBytes(UInt(bitPattern: range.pointee.entries), size)
         }
         return bytes
@@ -61,22 +61,17 @@ struct RangeTable {
     /// - Complexity: O(n) in the ranges above it.
     func insert(base: UInt, pageCount: UInt32) -> UnsafeMutablePointer<AgentRange>? {
         guard TableMemory.map(), count < TableMemory.rangeCapacity, let place = takePlace() else { return nil }
-        let size = (Int(pageCount) * 4 + 4095) & ~4095
-        let entries = lm_mmap(
-            0, size, Int32(LM_PROT_READ | LM_PROT_WRITE),
-            Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE), -1, 0)
-        guard lm_is_error(entries) == 0 else {
+        guard let entries = unsafe makeEntries(pageCount, at: place) else {
             freePlace(place)
             return nil
         }
         let position = firstPosition(endingAfter: base)
-        // SAFETY: fresh memory for the entries; the place is free; the order has room for one more.
+        // SAFETY: the place is free; the order has room for one more.
         let range = unsafe tables.ranges.unsafelyUnwrapped + Int(place)
         unsafe range.initialize(
             to: AgentRange(
                 base: base, pageCount: pageCount, area: 0, advice: .none, flags: AgentRange.needsExamination,
-                generation: nextGeneration(),
-                entries: UnsafeMutablePointer(bitPattern: entries).unsafelyUnwrapped))
+                generation: nextGeneration(), entries: entries))
         let order = unsafe tables.order.unsafelyUnwrapped
         var moving = count
         while moving > position {
@@ -89,17 +84,37 @@ struct RangeTable {
         return unsafe range
     }
 
+    /// Bytes of the mapping that has the entries of so many pages; 0 where the place's slot has them.
+    private func mappedBytes(ofEntries pageCount: UInt32) -> Int {
+        pageCount <= TableMemory.slotPages ? 0 : (Int(pageCount) * MemoryLayout<PageEntry>.stride + 4095) & ~4095
+    }
+
+    /// Entries for so many pages of the range at a place, all 0; `nil` without memory.
+    private func makeEntries(_ pageCount: UInt32, at place: UInt32) -> UnsafeMutablePointer<PageEntry>? {
+        let size = mappedBytes(ofEntries: pageCount)
+        guard size > 0 else {
+            // SAFETY: each place of the table has a slot, and nobody else uses that of a free one.
+            let slot = unsafe tables.slots.unsafelyUnwrapped + Int(place) * TableMemory.slotPages
+            unsafe slot.initialize(repeating: .fresh, count: Int(pageCount))
+            return unsafe slot
+        }
+        let entries = lm_mmap(
+            0, size, Int32(LM_PROT_READ | LM_PROT_WRITE),
+            Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE), -1, 0)
+        return unsafe lm_is_error(entries) == 0 ? UnsafeMutablePointer(bitPattern: entries) : nil
+    }
+
     /// Takes out a range and gives its memory back: one that is leaving, and that the daemon knows no more.
     ///
     /// - Complexity: O(n) in the ranges above it.
     func remove(_ range: UnsafeMutablePointer<AgentRange>) {
-        // SAFETY: the range is one of the table's, and its entries were mapped by insert.
+        // SAFETY: the range is one of the table's, and insert made its entries.
         let base = unsafe range.pointee.base
         let position = firstPosition(endingAfter: base)
         let order = unsafe tables.order.unsafelyUnwrapped
         let place = unsafe order[position]
-        let size = unsafe (Int(range.pointee.pageCount) * 4 + 4095) & ~4095
-        _ = unsafe lm_munmap(UInt(bitPattern: range.pointee.entries), size)
+        let size = unsafe mappedBytes(ofEntries: range.pointee.pageCount)
+        if size > 0 { _ = unsafe lm_munmap(UInt(bitPattern: range.pointee.entries), size) }
         for moving in position..<(count - 1) { unsafe order[moving] = order[moving + 1] }
         unsafe lm_atomic_store(&tables.rangeCount, tables.rangeCount - 1)
         freePlace(place)

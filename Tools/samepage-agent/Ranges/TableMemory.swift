@@ -8,9 +8,14 @@ enum TableMemory {
     /// Mappings of the program that are kept in mind; what it maps beyond them is never merged.
     static var mappingCapacity: Int { 131_072 }
 
+    /// Pages of a range whose entries lie in a slot of these tables instead of a mapping of their own: 64 KiB, the smallest
+    /// range that is wanted with all memory.
+    static var slotPages: Int { 16 }
+
     private static var rangeBytes: Int { rangeCapacity * MemoryLayout<AgentRange>.stride }
     private static var orderBytes: Int { rangeCapacity * 4 }
     private static var useBytes: Int { rangeCapacity * 2 }
+    private static var slotBytes: Int { rangeCapacity * slotPages * MemoryLayout<PageEntry>.stride }
     private static var mappingBytes: Int { mappingCapacity * MemoryLayout<OwnMapping>.stride }
     /// Bytes of the buffer for text of /proc.
     static var textBytes: Int { 65536 }
@@ -18,7 +23,9 @@ enum TableMemory {
     static var pieceBytes: Int { 65536 }
 
     /// Bytes of the whole mapping.
-    private static var size: Int { rangeBytes + orderBytes + useBytes + mappingBytes + textBytes + pieceBytes }
+    private static var size: Int {
+        rangeBytes + slotBytes + orderBytes + useBytes + mappingBytes + textBytes + pieceBytes
+    }
 
     /// Bytes of it that are in use.
     static var residentBytes: UInt64 {
@@ -72,6 +79,8 @@ enum TableMemory {
         var offset = 0
         unsafe tables.ranges = (base + offset).assumingMemoryBound(to: AgentRange.self)
         offset += rangeBytes
+        unsafe tables.slots = (base + offset).assumingMemoryBound(to: PageEntry.self)
+        offset += slotBytes
         unsafe tables.mappings = (base + offset).assumingMemoryBound(to: OwnMapping.self)
         offset += mappingBytes
         unsafe tables.text = (base + offset).assumingMemoryBound(to: UInt8.self)
@@ -90,6 +99,8 @@ enum TableMemory {
 struct Tables {
     /// Descriptions of ranges, at places that never move.
     var ranges: UnsafeMutablePointer<AgentRange>?
+    /// For each place in `ranges` the entries of a range of at most ``TableMemory/slotPages``.
+    var slots: UnsafeMutablePointer<PageEntry>?
     /// Places in `ranges`, by ascending address.
     var order: UnsafeMutablePointer<UInt32>?
     /// How often each place has been used.
