@@ -1,4 +1,3 @@
-import CLinuxMemory
 import Conformance
 import Glibc
 import Remap
@@ -33,7 +32,7 @@ extension RealPrograms {
                 var random = SplitMix64(seed: 7)
                 let area = try #require(daemon.areas.values.first)
                 var lies = Lies(area: area, segment: try LyingSegment(of: try worker.content(), random: &random))
-                try await lies.offerSegment(daemon)
+                try lies.offerSegment(daemon)
                 // At rest first: what is merged then has been compared with a page that is known.
                 for _ in 0..<100 { try await lies.merge(daemon, &random) }
                 #expect(lies.merged[.right]! > Self.pages / 2, "\(lies)")
@@ -49,13 +48,56 @@ extension RealPrograms {
             }
         }
 
+        /// Messages that were right but for some bytes, to one program after the other, until it leaves: no program ends, and
+        /// no byte of its memory changes. A minute long, and others each time, with SAMEPAGE_LONG_TESTS in the environment.
+        @Test(.timeLimit(.minutes(2))) func mutatedMessages() async throws {
+            let isLong = Machine.variable("SAMEPAGE_LONG_TESTS") != nil
+            let seed = isLong ? UInt64.random(in: 0...UInt64.max) : 11
+            var random = SplitMix64(seed: seed)
+            var (messages, programs, leavings) = (0, 0, 0)
+            let end = ContinuousClock.now + .seconds(isLong ? 60 : 10)
+            while ContinuousClock.now < end {
+                let folder = try Folder()
+                let socket = "\(folder.path)/socket"
+                let daemon = try StandInDaemon(path: socket)
+                var worker = try await Worker.start([Machine.samepage, "run", "--socket", socket, "--"])
+                try await worker.map(pages: 64, seed: 1000)
+                try await worker.tell("mark")
+                let isWelcome = programs % 4 != 3
+                try await daemon.welcome { if !isWelcome { MutatedMessages.mutate(&$0, &random) } }
+                programs += 1
+                if try await daemon.ask(.statistics) != nil {
+                    try await daemon.expect(areas: 1)
+                    let area = try #require(daemon.areas.values.first)
+                    let segment = try LyingSegment(of: try worker.content(), random: &random)
+                    let some = MutatedMessages(area: area, segment: segment)
+                    try await worker.tell("act")
+                    for _ in 0..<200 where !daemon.hasEnded {
+                        let (bytes, descriptor) = some.next(&random)
+                        try daemon.send(bytes, passing: descriptor)
+                        messages += 1
+                        // It has taken the message when it answers this.
+                        _ = try await daemon.ask(.statistics)
+                    }
+                    let acts = try await worker.rest()
+                    #expect(acts.longest < .seconds(1), "seed \(seed), program \(programs): \(acts)")
+                }
+                if daemon.hasEnded { leavings += 1 }
+                try await worker.verify()
+                let ended = try await worker.child.finish()
+                #expect(ended == 0, "seed \(seed), program \(programs): \(worker.child.errors)")
+            }
+            print("seed \(seed): \(messages) messages to \(programs) programs, \(leavings) of which left")
+            #expect(leavings > 5 && messages > 20)
+        }
+
         /// Each of them ends the connection, and nothing else.
         @Test(.timeLimit(.minutes(1)), arguments: BadMessage.all)
         func messagesThatMakeNoSense(message: BadMessage) async throws {
             try await serve { daemon, _ in
                 let area = try #require(daemon.areas.values.first)
                 try daemon.send(message.bytes(area.area), passing: message.passesDescriptor ? 0 : nil)
-                #expect(try await daemon.isLeft(), "\(message.name): the program goes on listening")
+                try await daemon.expectToBeLeft()
             }
         }
     }
@@ -89,12 +131,7 @@ private struct Lies: CustomStringConvertible {
         return "\(requests) requests, merged with frames: \(counts.joined(separator: ", "))"
     }
 
-    init(area: WireArea, segment: LyingSegment) {
-        self.area = area
-        self.segment = segment
-    }
-
-    func offerSegment(_ daemon: StandInDaemon) async throws {
+    func offerSegment(_ daemon: StandInDaemon) throws {
         try daemon.send(
             bytes(of: WireHeader(.segment)) + bytes(of: WireSegment(number: 0)), passing: segment.descriptor)
     }
@@ -155,7 +192,7 @@ private struct Lies: CustomStringConvertible {
             // Gone, and there again under the same number.
             try daemon.send(bytes(of: WireHeader(.dropSegment)) + bytes(of: WireSegment(number: 0)))
             if random.next() % 2 == 0 { try await merge(daemon, &random) }
-            try await offerSegment(daemon)
+            try offerSegment(daemon)
         }
     }
 

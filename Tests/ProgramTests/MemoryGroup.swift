@@ -32,22 +32,22 @@ final class MemoryGroup {
         Machine.write("\(limit)", toFile: "\(path)/\(isUnified ? "memory.max" : "memory.limit_in_bytes")")
     }
 
-    /// Leaves it hardly more than it uses: whoever takes more is killed.
-    func tighten() throws {
-        let file = isUnified ? "memory.current" : "memory.usage_in_bytes"
+    /// Leaves it hardly more than it uses, so many bytes: whoever takes more is killed.
+    func tighten(leaving room: Int = 256 << 10) throws {
         for _ in 0..<100 {
             // The first version of cgroups refuses a limit below what is in use.
-            let usage = try #require(Int(Machine.text(ofFile: "\(path)/\(file)").filter(\.isNumber)))
-            if set(limit: usage + 256 << 10) { return }
+            if try set(limit: #require(usage) + room) { return }
         }
         throw Trouble("\(path) takes no lower limit")
     }
 
+    /// What it uses now, in bytes.
+    var usage: Int? { number(isUnified ? "memory.current" : "memory.usage_in_bytes") }
+
     /// The most that it has used, in bytes.
-    var peak: Int {
-        let file = isUnified ? "memory.peak" : "memory.max_usage_in_bytes"
-        return Int(Machine.text(ofFile: "\(path)/\(file)").filter(\.isNumber)) ?? 0
-    }
+    var peak: Int? { number(isUnified ? "memory.peak" : "memory.max_usage_in_bytes") }
+
+    private func number(_ file: String) -> Int? { Int(Machine.text(ofFile: "\(path)/\(file)").filter(\.isNumber)) }
 
     /// The command that becomes a command within the group.
     var prefix: [String] { ["/bin/sh", "-c", "echo $$ >\(path)/cgroup.procs && exec \"$@\"", "sh"] }

@@ -130,9 +130,8 @@ extension RealPrograms {
                 large.append(worker)
             }
             try await daemon.waitForFullScans(4)
-            print(
-                "daemon in a group of 64 MiB: \(daemon.storedBytes >> 20) MiB of frames, \(group.peak >> 20) MiB at most"
-            )
+            let peak = try #require(group.peak)
+            print("daemon in a group of 64 MiB: \(daemon.storedBytes >> 20) MiB of frames, \(peak >> 20) MiB at most")
             #expect(daemon.storedBytes > 16 << 20)
             #expect(!daemon.child.hasEnded, "the daemon was killed")
             for worker in large { try await worker.verify() }
@@ -172,48 +171,90 @@ extension RealPrograms {
             try await crowd.end()
         }
 
-        /// A daemon without descriptors: for frames, for another client, for another connection.
+        /// A client whose group has no room left lives on: merging needs next to none, and what it gave back is there again
+        /// when the client wants it. Where pages merge one by one their map entries stay, two of 256 bytes at most for each.
+        @Test(
+            .timeLimit(.minutes(1)), .enabled(if: MemoryGroup.obstacle == nil, "\(MemoryGroup.obstacle ?? "")"),
+            arguments: [1, 2])
+        func clientWithoutMemory(step: Int) async throws {
+            let daemon = try await TestDaemon()
+            let crowd = try await Crowd(1, pages: 8192, of: daemon)
+            try await daemon.set("run", 0)
+            let group = try MemoryGroup(limit: 256 << 20)
+            var worker = try await Worker.start(group.prefix + daemon.agent())
+            try await worker.map(pages: crowd.pages, seed: 1000)
+            try await worker.tell(step == 1 ? "mark" : "mark \(step)")
+            let marked = crowd.pages / step
+            try await daemon.waitForClients(2, mergeableBytes: (crowd.pages + marked) * 4096)
+            try group.tighten(leaving: 256 << 10 + (step == 1 ? 0 : marked * 512))
+            let before = try #require(group.usage)
+            try await daemon.set("run", 1)
+            try await eventually("its memory is merged", within: .seconds(20)) {
+                try await worker.merged() >= marked * 95 / 100
+            }
+            let after = try #require(group.usage)
+            print("client in a full group: \(before >> 10) KiB before merging, \(after >> 10) KiB after")
+            #expect(before - after >= marked * 4096 * 9 / 10)
+            try await worker.verify()
+            try await worker.tell("write 1 5000000")
+            try await worker.verify()
+            let ended = try await worker.child.finish()
+            #expect(ended == 0)
+            try await crowd.end()
+        }
+
+        /// A daemon without descriptors: for frames, for another connection, for another client.
         @Test(.timeLimit(.minutes(2)), .enabled(if: Machine.program("prlimit") != nil, "needs prlimit"))
         func daemonWithoutDescriptors() async throws {
-            let daemon = try await TestDaemon(Self.oftenScanning, prefix: Self.limited("ulimit -n 44"))
+            // Half of them for clients, at three each.
+            let (enough, mostClients) = (80, 13)
+            let daemon = try await TestDaemon(Self.oftenScanning, prefix: Self.limited("ulimit -n \(enough)"))
+            /// Leaves it so many while `body` runs. The connection of the last status is closed by then.
+            func leave(_ free: Int, while body: () async throws -> Void) async throws {
+                try await Task.sleep(for: .milliseconds(200))
+                try await Self.set("nofile=\(Self.limitOfDescriptors(of: daemon, free: free))", of: daemon)
+                try await body()
+                try await Self.set("nofile=\(enough)", of: daemon)
+            }
+            func expectToSay(_ text: String) async throws {
+                try await eventually("it says '\(text)'", within: .seconds(20)) {
+                    daemon.child.errors.contains(text)
+                } found: {
+                    daemon.child.errors
+                }
+            }
             // One is for whoever asks how it is.
             try await Self.expectToMergeLess(daemon) {
                 try await Self.set("nofile=\(Self.limitOfDescriptors(of: daemon, free: 1))", of: daemon)
             } giveBack: {
-                try await Self.set("nofile=44", of: daemon)
+                try await Self.set("nofile=\(enough)", of: daemon)
             }
             var crowd = try await Crowd(2, pages: 2048, of: daemon)
-            // Who comes now is let in later. The connection of the last status is closed by then.
-            try await Task.sleep(for: .milliseconds(200))
-            try await Self.set("nofile=\(Self.limitOfDescriptors(of: daemon, free: 0))", of: daemon)
-            try await crowd.add()
-            try await eventually("nobody can be let in", within: .seconds(20)) {
-                daemon.child.errors.contains("no connection can be accepted for now")
-            } found: {
-                daemon.child.errors
+            // Who comes now is let in later.
+            try await leave(0) {
+                try await crowd.add()
+                try await expectToSay("no connection can be accepted for now")
             }
-            try await Self.set("nofile=44", of: daemon)
             try await crowd.waitUntilSharingIsBack()
-            // More clients than they are enough for, at three each: those that are served share.
-            var more: [Worker] = []
-            for _ in 0..<8 {
+            // Who comes now is heard, and told that it cannot be served.
+            var others: [Worker] = []
+            func startAnother() async throws {
                 var worker = try await Worker.start(daemon.agent())
                 try await worker.map(pages: 64, seed: 1000)
                 try await worker.tell("mark")
-                more.append(worker)
+                others.append(worker)
             }
+            try await leave(1) {
+                try await startAnother()
+                try await expectToSay("is not served: the daemon has no descriptors left")
+            }
+            // More than it serves: those that it does share.
+            for _ in crowd.workers.count...mostClients { try await startAnother() }
             try await crowd.act()
-            try await eventually("some are refused", within: .seconds(20)) {
-                daemon.child.errorLines.contains { line in
-                    line.contains("is not served")
-                        && ["no descriptors left", "no more are possible"].contains { line.contains($0) }
-                }
-            } found: {
-                daemon.child.errors
-            }
+            try await expectToSay("is not served: the daemon serves \(mostClients) programs, and no more are possible")
             try await crowd.rest()
             #expect(!daemon.child.hasEnded)
-            for worker in more {
+            for worker in others {
                 try await worker.verify()
                 let ended = try await worker.child.finish()
                 #expect(ended == 0)

@@ -35,13 +35,13 @@ final class StandInDaemon {
         (connection, hasEnded) = (-1, false)
     }
 
-    /// Waits for a program to connect, and welcomes it.
-    func welcome() async throws {
+    /// Waits for a program to connect, and welcomes it, in words that `change` has changed.
+    func welcome(_ change: (inout [UInt8]) -> Void = { _ in }) async throws {
         // The one before is left to the program.
         let previous = connection
         defer { if previous >= 0 { _ = lm_close(previous) } }
         (connection, areas) = (-1, [:])
-        try await eventually("a program says hello", within: .seconds(20)) {
+        try await eventually("a program says hello", within: .seconds(20), every: .milliseconds(2)) {
             if connection < 0 { connection = lm_accept(listener) }
             guard connection >= 0 else { return false }
             if receive()?.head.kind == WireKind.hello.rawValue { return true }
@@ -51,11 +51,14 @@ final class StandInDaemon {
         }
         var welcome = WireWelcome()
         welcome.checksum = WireChecksum.xxh3.rawValue
-        try send(bytes(of: WireHeader(.welcome)) + bytes(of: welcome))
+        var message = bytes(of: WireHeader(.welcome)) + bytes(of: welcome)
+        change(&message)
+        try send(message)
     }
 
-    /// Sends any bytes as one message, with a descriptor if one is given.
-    func send(_ bytes: [UInt8], passing descriptor: Int32? = nil) throws {
+    /// Sends any bytes as one message, with a descriptor if one is given; false if the program has closed the connection.
+    @discardableResult
+    func send(_ bytes: [UInt8], passing descriptor: Int32? = nil) throws -> Bool {
         let descriptors = descriptor.map { [$0] } ?? []
         // SAFETY: both arrays outlive the call.
         let sent = unsafe bytes.withUnsafeBytes { message in
@@ -63,13 +66,16 @@ final class StandInDaemon {
                 unsafe lm_send(connection, message.baseAddress, message.count, $0.baseAddress, Int32($0.count))
             }
         }
+        if sent == -Int(EPIPE) || sent == -Int(ECONNRESET) { hasEnded = true }
+        if hasEnded { return false }
         try #require(sent == bytes.count, "sent \(sent) bytes of \(bytes.count)")
+        return true
     }
 
     /// Sends a request, and waits for what stands behind the head of its answer; `nil` if the program closes instead.
-    func ask(_ kind: WireKind, count: Int = 0, _ body: [UInt8]) async throws -> [UInt8]? {
+    func ask(_ kind: WireKind, count: Int = 0, _ body: [UInt8] = []) async throws -> [UInt8]? {
         sequence += 1
-        try send(bytes(of: WireHeader(kind, count: count, sequence: sequence)) + body)
+        guard try send(bytes(of: WireHeader(kind, count: count, sequence: sequence)) + body) else { return nil }
         let end = ContinuousClock.now + .seconds(10)
         while ContinuousClock.now < end {
             if let message = receive() {
@@ -85,7 +91,7 @@ final class StandInDaemon {
     /// Waits until the program has so many areas here.
     func expect(areas count: Int) async throws {
         try await eventually(
-            "\(count) areas", within: .seconds(10),
+            "\(count) areas", within: .seconds(10), every: .milliseconds(2),
             {
                 while receive() != nil {}
                 return areas.count == count
@@ -117,15 +123,12 @@ final class StandInDaemon {
         }
     }
 
-    /// Whether the program closes the connection within a few seconds.
-    func isLeft() async throws -> Bool {
-        let end = ContinuousClock.now + .seconds(5)
-        while ContinuousClock.now < end {
+    /// Waits until the program closes the connection.
+    func expectToBeLeft() async throws {
+        try await eventually("the program leaves", within: .seconds(5), every: .milliseconds(2)) {
             while receive() != nil {}
-            if hasEnded { return true }
-            try await Task.sleep(for: .milliseconds(5))
+            return hasEnded
         }
-        return false
     }
 }
 

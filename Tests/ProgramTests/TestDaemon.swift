@@ -157,12 +157,12 @@ final class TestDaemon {
 
 /// Waits until something is so; `found` tells what was seen instead.
 func eventually(
-    _ what: String, within limit: Duration, isolation: isolated (any Actor)? = #isolation,
-    _ isSo: () async throws -> Bool, found: () -> String = { "" }
+    _ what: String, within limit: Duration, every pause: Duration = .milliseconds(100),
+    isolation: isolated (any Actor)? = #isolation, _ isSo: () async throws -> Bool, found: () -> String = { "" }
 ) async throws {
     let end = ContinuousClock.now + limit
     while try await !isSo() {
         if ContinuousClock.now > end { throw Trouble("not within \(limit): \(what); \(found())") }
-        try await Task.sleep(for: .milliseconds(100))
+        try await Task.sleep(for: pause)
     }
 }
