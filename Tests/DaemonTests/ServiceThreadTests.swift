@@ -55,7 +55,9 @@ extension ServiceTests {
                 sightings().filter { $0.name.hasPrefix("samepage-") }
                     .map { "\($0.name) \($0.fields["voluntary_ctxt_switches:"] ?? "")" }
             }
-            usleep(100_000)
+            // Threads of daemons that have just ended are still on their way out.
+            #expect(try await ServiceRig.waits { switches().count == 1 })
+            try await Task.sleep(for: .milliseconds(100))
             let before = switches()
             #expect(before.count == 1 && before[0].hasPrefix("samepage-listen"))
             try await Task.sleep(for: .seconds(1))
