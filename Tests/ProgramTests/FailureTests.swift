@@ -96,8 +96,7 @@ extension RealPrograms {
                 try #require(Machine.program("setpriv")), "--reuid=65534", "--regid=65534", "--clear-groups",
             ]
             // Nobody may not be able to reach the build.
-            let install = [try #require(Machine.program("install")), "-m", "755", Machine.samepage, Machine.agent]
-            try #require(try await run(install + [daemon.folder.path]).status == 0)
+            try await daemon.folder.install([Machine.samepage, Machine.agent])
             // All may look, and see what is their own: nothing here.
             let status = try await daemon.status(prefix: nobody)
             #expect(status.clients.isEmpty)

@@ -9,28 +9,36 @@ extension RealPrograms {
     struct HostileDaemonTests {
         private static let pages = 1024
 
-        /// A daemon at a path of its own, and a program that it serves.
-        private func serve(_ body: (StandInDaemon, Worker) async throws -> Void) async throws {
+        /// A daemon at a path of its own, and a program that it welcomes, in words that `change` has changed.
+        private func welcome(
+            pages: Int, _ change: (inout [UInt8]) -> Void = { _ in },
+            _ body: (StandInDaemon, Worker) async throws -> Void
+        ) async throws {
             let folder = try Folder()
             let socket = "\(folder.path)/socket"
             let daemon = try StandInDaemon(path: socket)
             var worker = try await Worker.start([Machine.samepage, "run", "--socket", socket, "--"])
-            try await worker.map(pages: Self.pages, seed: 1000)
+            try await worker.map(pages: pages, seed: 1000)
             try await worker.tell("mark")
-            try await daemon.welcome()
-            try await daemon.expect(areas: 1)
+            try await daemon.welcome(change)
             try await body(daemon, worker)
             try await worker.verify()
             let ended = try await worker.child.finish()
             #expect(ended == 0, "\(worker.child.errors)")
         }
 
+        /// A program that is served, and its one area.
+        private func serve(_ body: (StandInDaemon, Worker, WireArea) async throws -> Void) async throws {
+            try await welcome(pages: Self.pages) { daemon, worker in
+                try await body(daemon, worker, try await daemon.expectOneArea())
+            }
+        }
+
         /// Frames that are not the page, frames that nobody has, requests in any order, while the program uses its
         /// memory: what equals its frame merges, and no byte changes.
         @Test(.timeLimit(.minutes(1))) func framesThatAreNotThePage() async throws {
-            try await serve { daemon, worker in
+            try await serve { daemon, worker, area in
                 var random = SplitMix64(seed: 7)
-                let area = try #require(daemon.areas.values.first)
                 var lies = Lies(area: area, segment: try LyingSegment(of: try worker.content(), random: &random))
                 try lies.offerSegment(daemon)
                 // At rest first: what is merged then has been compared with a page that is known.
@@ -53,49 +61,42 @@ extension RealPrograms {
         @Test(.timeLimit(.minutes(2))) func mutatedMessages() async throws {
             let isLong = Machine.variable("SAMEPAGE_LONG_TESTS") != nil
             let seed = isLong ? UInt64.random(in: 0...UInt64.max) : 11
+            print("mutated messages: seed \(seed)")
             var random = SplitMix64(seed: seed)
             var (messages, programs, leavings) = (0, 0, 0)
             let end = ContinuousClock.now + .seconds(isLong ? 60 : 10)
             while ContinuousClock.now < end {
-                let folder = try Folder()
-                let socket = "\(folder.path)/socket"
-                let daemon = try StandInDaemon(path: socket)
-                var worker = try await Worker.start([Machine.samepage, "run", "--socket", socket, "--"])
-                try await worker.map(pages: 64, seed: 1000)
-                try await worker.tell("mark")
                 let isWelcome = programs % 4 != 3
-                try await daemon.welcome { if !isWelcome { MutatedMessages.mutate(&$0, &random) } }
                 programs += 1
-                if try await daemon.ask(.statistics) != nil {
-                    try await daemon.expect(areas: 1)
-                    let area = try #require(daemon.areas.values.first)
-                    let segment = try LyingSegment(of: try worker.content(), random: &random)
-                    let some = MutatedMessages(area: area, segment: segment)
-                    try await worker.tell("act")
-                    for _ in 0..<200 where !daemon.hasEnded {
-                        let (bytes, descriptor) = some.next(&random)
-                        try daemon.send(bytes, passing: descriptor)
-                        messages += 1
-                        // It has taken the message when it answers this.
-                        _ = try await daemon.ask(.statistics)
+                try await welcome(pages: 64) { message in
+                    if !isWelcome { MutatedMessages.mutate(&message, &random) }
+                } _: { daemon, worker in
+                    if try await daemon.ask(.statistics) != nil {
+                        let area = try await daemon.expectOneArea()
+                        let segment = try LyingSegment(of: try worker.content(), random: &random)
+                        let some = MutatedMessages(area: area, segment: segment)
+                        try await worker.tell("act")
+                        for _ in 0..<200 where !daemon.hasEnded {
+                            let (bytes, descriptor) = some.next(&random)
+                            try daemon.send(bytes, passing: descriptor)
+                            messages += 1
+                            // It has taken the message when it answers this.
+                            _ = try await daemon.ask(.statistics)
+                        }
+                        let acts = try await worker.rest()
+                        #expect(acts.longest < .seconds(1), "seed \(seed), program \(programs): \(acts)")
                     }
-                    let acts = try await worker.rest()
-                    #expect(acts.longest < .seconds(1), "seed \(seed), program \(programs): \(acts)")
+                    if daemon.hasEnded { leavings += 1 }
                 }
-                if daemon.hasEnded { leavings += 1 }
-                try await worker.verify()
-                let ended = try await worker.child.finish()
-                #expect(ended == 0, "seed \(seed), program \(programs): \(worker.child.errors)")
             }
-            print("seed \(seed): \(messages) messages to \(programs) programs, \(leavings) of which left")
+            print("\(messages) messages to \(programs) programs, \(leavings) of which left")
             #expect(leavings > 5 && messages > 20)
         }
 
         /// Each of them ends the connection, and nothing else.
         @Test(.timeLimit(.minutes(1)), arguments: BadMessage.all)
         func messagesThatMakeNoSense(message: BadMessage) async throws {
-            try await serve { daemon, _ in
-                let area = try #require(daemon.areas.values.first)
+            try await serve { daemon, _, area in
                 try daemon.send(message.bytes(area.area), passing: message.passesDescriptor ? 0 : nil)
                 try await daemon.expectToBeLeft()
             }

@@ -136,6 +136,13 @@ final class Folder {
         unsafe chmod(path, mode)
     }
 
+    /// Puts copies of programs there, which everybody may read and run.
+    func install(_ files: [String]) async throws {
+        let install = [try #require(Machine.program("install")), "-m", "755"]
+        let copied = try await run(install + files + [path])
+        try #require(copied.status == 0, "\(copied.errors)")
+    }
+
     deinit { Folder.remove(path) }
 
     private static func remove(_ path: String) {

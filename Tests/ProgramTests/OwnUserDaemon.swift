@@ -55,10 +55,7 @@ struct OwnUserDaemon {
         folder = try Folder()
         var files = [Machine.samepage, Machine.agent]
         for name in programs { files.append(try await Programs.shared.path(name)) }
-        for file in files {
-            let copied = try await run([try #require(Machine.program("install")), "-m", "755", file, folder.path])
-            try #require(copied.status == 0, "\(copied.errors)")
-        }
+        try await folder.install(files)
         let child = try Child([
             try #require(Machine.program("unshare")), "-m", "/bin/sh", "-c", Self.script, "sh", folder.path,
             capability.isEmpty ? "" : ",\(capability)", try #require(Self.clientGroupName),

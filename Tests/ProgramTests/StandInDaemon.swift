@@ -98,6 +98,12 @@ final class StandInDaemon {
             }, found: { "\(self.areas) are known" })
     }
 
+    /// Waits for the only area of the program.
+    func expectOneArea() async throws -> WireArea {
+        try await expect(areas: 1)
+        return try #require(areas.values.first)
+    }
+
     /// From now on the program can send nothing any more, and does not hear of it.
     func stopReceiving() { shutdown(connection, Int32(SHUT_RD)) }
 

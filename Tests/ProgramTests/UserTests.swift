@@ -27,11 +27,7 @@ extension RealPrograms {
         /// Programs where every user can reach them.
         private static func copies() async throws -> Folder {
             let folder = try Folder()
-            let files = [Machine.samepage, Machine.agent, try await Programs.shared.path("worker")]
-            for file in files {
-                let copied = try await run([try #require(Machine.program("install")), "-m", "755", file, folder.path])
-                try #require(copied.status == 0, "\(copied.errors)")
-            }
+            try await folder.install([Machine.samepage, Machine.agent, try await Programs.shared.path("worker")])
             return folder
         }
 
