@@ -121,7 +121,7 @@ var parts: [Part] = [
         name: "DaemonTests", kind: .test, path: "Tests/DaemonTests",
         needs: [
             "Daemon", "Wire", "Remap", "CLinuxMemory", "Assembly", "PageMemory", "PageChecksum", "Merger", "FrontEnd",
-            "ScanPolicy", logging,
+            "ScanPolicy", "Spawning", logging,
         ]),
     // Real programs under the agent and the daemon.
     Part(

@@ -3,6 +3,7 @@ import Daemon
 import FrontEnd
 import Glibc
 import Merger
+import Spawning
 import Testing
 import Wire
 
@@ -151,14 +152,11 @@ extension ServiceTests {
             let rig = try await ServiceRig()
             let agent = try rig.client([1, 1, 2])
             #expect(eventually { (try? rig.daemon.clients().count) == 1 })
-            let connection = agent.connection
-            let child = lm_system_call(Int(SYS_fork), 0, 0, 0, 0, 0, 0)
-            if child == 0 {
-                var bytes: UInt64 = 2
-                // SAFETY: only raw calls in the child.
-                _ = unsafe lm_send(connection, &bytes, 8, nil, 0)
-                _ = lm_system_call(Int(SYS_exit_group), 0, 0, 0, 0, 0, 0)
-            }
+            // Started, not forked: a fork makes the memory of all other tests busy.
+            let child = spawn(
+                ["/bin/sh", "-c", #"printf '\2\0\0\0\0\0\0\0'"#],
+                descriptors: [agent.connection, agent.connection, agent.connection])
+            try #require(child > 0)
             #expect(eventually { rig.log.has("another process or user speaks on its connection") })
             #expect(eventually { (try? rig.daemon.clients().isEmpty) == true })
             waitpid(pid_t(child), nil, 0)
