@@ -65,7 +65,7 @@ extension RealPrograms {
             var before = own.descriptorCount
             try await eventually("the honest ones have merged", within: .seconds(30)) {
                 before = own.descriptorCount
-                let merged = try await Self.merged(workers)
+                let merged = try await Worker.merged(workers)
                 return merged.allSatisfy { $0 >= Self.pages * 98 / 100 }
             }
             try await Self.expectProbesFind(own)
@@ -134,12 +134,6 @@ extension RealPrograms {
             #expect(ended == 0)
         }
 
-        private static func merged(_ workers: [Worker]) async throws -> [Int] {
-            var merged: [Int] = []
-            for worker in workers { merged.append(try await worker.merged()) }
-            return merged
-        }
-
         /// What the log does not name yet: each sort of misbehaviour, for each user.
         private static func reasonsNotSaid(_ lines: [String]) -> [String] {
             let reasons = [
@@ -179,7 +173,7 @@ extension RealPrograms {
                 let before = (merging + agents).map(Accounts.waited)
                 let start = ContinuousClock.now
                 try await eventually("merged again", within: .seconds(60)) {
-                    try await Self.merged(workers).allSatisfy { $0 >= 2 * Self.pages * 95 / 100 }
+                    try await Worker.merged(workers).allSatisfy { $0 >= 2 * Self.pages * 95 / 100 }
                 }
                 let time = ContinuousClock.now - start
                 let waited = zip(merging + agents, before).map { Accounts.waited($0) - $1 }
@@ -224,7 +218,7 @@ extension RealPrograms {
                 workers.append(try await own.worker(ofUser: Self.users[1], pages: 1024, seed: 1))
             }
             try await eventually("the other user's programs merge", within: .seconds(20)) {
-                try await Self.merged(workers).allSatisfy { $0 >= 1024 * 98 / 100 }
+                try await Worker.merged(workers).allSatisfy { $0 >= 1024 * 98 / 100 }
             } found: {
                 own.daemon.child.errors
             }

@@ -81,4 +81,11 @@ struct Worker {
         let answer = try await child.ask("merged")
         return try #require(Int(answer.dropFirst("ok ".count)), "\(answer)")
     }
+
+    /// What ``merged()`` says of each.
+    static func merged(_ workers: [Worker]) async throws -> [Int] {
+        var merged: [Int] = []
+        for worker in workers { merged.append(try await worker.merged()) }
+        return merged
+    }
 }

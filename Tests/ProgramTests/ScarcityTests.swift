@@ -209,13 +209,12 @@ extension RealPrograms {
             // Half of them for clients, at three each.
             let (enough, mostClients) = (80, 13)
             let daemon = try await TestDaemon(Self.oftenScanning, prefix: Self.limited("ulimit -n \(enough)"))
-            /// Leaves it so many while `body` runs. The connection of the last status is closed by then.
-            func leave(_ free: Int, while body: () async throws -> Void) async throws {
+            /// Leaves it so many. The connection of the last status is closed by then.
+            func leave(_ free: Int) async throws {
                 try await Task.sleep(for: .milliseconds(200))
                 try await Self.set("nofile=\(Self.limitOfDescriptors(of: daemon, free: free))", of: daemon)
-                try await body()
-                try await Self.set("nofile=\(enough)", of: daemon)
             }
+            func giveBack() async throws { try await Self.set("nofile=\(enough)", of: daemon) }
             func expectToSay(_ text: String) async throws {
                 try await eventually("it says '\(text)'", within: .seconds(20)) {
                     daemon.child.errors.contains(text)
@@ -224,17 +223,13 @@ extension RealPrograms {
                 }
             }
             // One is for whoever asks how it is.
-            try await Self.expectToMergeLess(daemon) {
-                try await Self.set("nofile=\(Self.limitOfDescriptors(of: daemon, free: 1))", of: daemon)
-            } giveBack: {
-                try await Self.set("nofile=\(enough)", of: daemon)
-            }
+            try await Self.expectToMergeLess(daemon, take: { try await leave(1) }, giveBack: giveBack)
             var crowd = try await Crowd(2, pages: 2048, of: daemon)
             // Who comes now is let in later.
-            try await leave(0) {
-                try await crowd.add()
-                try await expectToSay("no connection can be accepted for now")
-            }
+            try await leave(0)
+            try await crowd.add()
+            try await expectToSay("no connection can be accepted for now")
+            try await giveBack()
             try await crowd.waitUntilSharingIsBack()
             // Who comes now is heard, and told that it cannot be served.
             var others: [Worker] = []
@@ -244,10 +239,10 @@ extension RealPrograms {
                 try await worker.tell("mark")
                 others.append(worker)
             }
-            try await leave(1) {
-                try await startAnother()
-                try await expectToSay("is not served: the daemon has no descriptors left")
-            }
+            try await leave(1)
+            try await startAnother()
+            try await expectToSay("is not served: the daemon has no descriptors left")
+            try await giveBack()
             // More than it serves: those that it does share.
             for _ in crowd.workers.count...mostClients { try await startAnother() }
             try await crowd.act()

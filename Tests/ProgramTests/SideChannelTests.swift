@@ -31,22 +31,16 @@ extension RealPrograms {
             }
         }
 
-        private static func merged(_ workers: [Worker]) async throws -> [Int] {
-            var merged: [Int] = []
-            for worker in workers { merged.append(try await worker.merged()) }
-            return merged
-        }
-
         @Test(.timeLimit(.minutes(2))) func youngPagesDoNotMerge() async throws {
             let daemon = try await TestDaemon(["--minimum-age", "4000"])
             let start = ContinuousClock.now
             let workers = try await Self.workers(2, daemon)
             try await daemon.waitForClients(2, mergeableBytes: 2 * Self.pages * 4096)
             try await daemon.waitForFullScans(5)
-            let early = try await Self.merged(workers)
+            let early = try await Worker.merged(workers)
             #expect(early == [0, 0] || ContinuousClock.now - start > .seconds(4))
             try await eventually("old pages merge", within: .seconds(60)) {
-                try await Self.merged(workers).allSatisfy { $0 >= Self.pages * 98 / 100 }
+                try await Worker.merged(workers).allSatisfy { $0 >= Self.pages * 98 / 100 }
             }
             #expect(ContinuousClock.now - start >= .seconds(4))
             // The next ones need not wait.
@@ -54,7 +48,7 @@ extension RealPrograms {
             try await workers[0].tell("write 1 9000")
             try await workers[1].tell("write 1 9000")
             try await daemon.waitUntilSettled()
-            let late = try await Self.merged(workers)
+            let late = try await Worker.merged(workers)
             #expect(late.allSatisfy { $0 >= Self.pages * 98 / 100 })
             try await Self.finish(workers)
         }
@@ -65,13 +59,13 @@ extension RealPrograms {
             try await daemon.waitForClients(2, mergeableBytes: 2 * Self.pages * 4096)
             let two = try await daemon.waitUntilSettled()
             #expect(two.pagesShared == 0)
-            let few = try await Self.merged(workers)
+            let few = try await Worker.merged(workers)
             #expect(few == [0, 0])
             workers += try await Self.workers(1, daemon)
             try await daemon.waitForClients(3, mergeableBytes: 3 * Self.pages * 4096)
             let three = try await daemon.waitUntilSettled()
             #expect(three.pagesSharing >= 2 * Self.pages * 98 / 100)
-            let enough = try await Self.merged(workers)
+            let enough = try await Worker.merged(workers)
             #expect(enough.allSatisfy { $0 >= Self.pages * 98 / 100 })
             try await Self.finish(workers)
         }
@@ -81,10 +75,10 @@ extension RealPrograms {
             let workers = try await Self.workers(3, daemon, salts: ["pepper", "pepper", "salt"])
             try await daemon.waitForClients(3, mergeableBytes: 3 * Self.pages * 4096)
             try await eventually("the two of one salt share", within: .seconds(60)) {
-                try await Self.merged(workers).prefix(2).allSatisfy { $0 >= Self.pages * 98 / 100 }
+                try await Worker.merged(workers).prefix(2).allSatisfy { $0 >= Self.pages * 98 / 100 }
             }
             try await daemon.waitForFullScans(3)
-            let merged = try await Self.merged(workers)
+            let merged = try await Worker.merged(workers)
             #expect(merged[2] == 0)
             try await Self.finish(workers)
         }
@@ -102,12 +96,12 @@ extension RealPrograms {
             let bytes = Self.pages * 4096
             let before = try await Self.workers(2, daemon, advice: advice)
             try await Self.waitForReason(reason, bytes, of: before, daemon)
-            let none = try await Self.merged(before)
+            let none = try await Worker.merged(before)
             #expect(none == [0, 0])
             for worker in before { try await worker.tell(undo) }
             try await daemon.waitForClients(2, mergeableBytes: 2 * bytes)
             try await eventually("they merge", within: .seconds(60)) {
-                try await Self.merged(before).allSatisfy { $0 >= Self.pages * 98 / 100 }
+                try await Worker.merged(before).allSatisfy { $0 >= Self.pages * 98 / 100 }
             }
             try await before[0].tell(advice)
             let merged = try await before[0].merged()
@@ -166,17 +160,17 @@ extension RealPrograms {
             let daemon = try await TestDaemon(["--config", file.path])
             let workers = try await Self.workers(2, daemon, advice: "advise 16")
             try await eventually("they merge", within: .seconds(60)) {
-                try await Self.merged(workers).allSatisfy { $0 >= Self.pages * 98 / 100 }
+                try await Worker.merged(workers).allSatisfy { $0 >= Self.pages * 98 / 100 }
             }
             try Data("excludeDontDump: true\n".utf8).write(to: file)
             kill(daemon.child.process, SIGHUP)
             try await Self.waitForReason("marked MADV_DONTDUMP", Self.pages * 4096, of: workers, daemon)
-            let excluded = try await Self.merged(workers)
+            let excluded = try await Worker.merged(workers)
             #expect(excluded == [0, 0])
             try Data("excludeDontDump: false\n".utf8).write(to: file)
             kill(daemon.child.process, SIGHUP)
             try await eventually("they merge again", within: .seconds(60)) {
-                try await Self.merged(workers).allSatisfy { $0 >= Self.pages * 98 / 100 }
+                try await Worker.merged(workers).allSatisfy { $0 >= Self.pages * 98 / 100 }
             }
             try await Self.finish(workers)
         }
