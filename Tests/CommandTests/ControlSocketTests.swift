@@ -1,6 +1,7 @@
 import ControlSocket
 import FrontEnd
 import Glibc
+import Synchronization
 import Testing
 import samepage
 
@@ -71,10 +72,10 @@ struct ControlSocketTests {
     func aSlowRequestHoldsUpNobody() async throws {
         try await serving { client in
             let slow = Task.detached { try client.set("odd", to: "slow") }
-            try await Task.sleep(for: .milliseconds(50))
-            let start = ContinuousClock.now
-            _ = try client.status()
-            #expect(ContinuousClock.now - start < .milliseconds(300))
+            #expect(await eventually { control.isSlow.load(ordering: .acquiring) })
+            let status = try client.status()
+            #expect(status.attributes.first { $0.name == "odd" }?.value != "slow", "it waited for the slow request")
+            control.isSlow.store(false, ordering: .releasing)
             try await slow.value
             #expect(try client.value(of: "odd") == "slow")
         }

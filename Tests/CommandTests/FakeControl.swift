@@ -12,6 +12,9 @@ final class FakeControl: MergerControl {
     let pageSize = 4096
     let values = Mutex(["run": "1", "row_length": "64", "odd": "two\nlines\\ \u{1B}[1m"])
 
+    /// Set by a request that takes long: until somebody clears it, or five seconds.
+    let isSlow = Atomic<Bool>(false)
+
     func counters() throws -> Counters {
         var counters = Counters()
         (counters.pagesShared, counters.pagesSharing, counters.pagesSaved) = (10, 90, 90)
@@ -33,7 +36,10 @@ final class FakeControl: MergerControl {
 
     func set(_ attribute: String, to value: String) throws {
         _ = try self.value(of: attribute)
-        if value == "slow" { for _ in 0..<40 { usleepTenMilliseconds() } }
+        if value == "slow" {
+            isSlow.store(true, ordering: .releasing)
+            for _ in 0..<500 where isSlow.load(ordering: .acquiring) { usleepTenMilliseconds() }
+        }
         values.withLock { $0[attribute] = value }
     }
 

@@ -109,7 +109,8 @@ struct MemoryDomainTests {
         agents[0].stop()
         #expect(rig.memory.statistics.segments == 1)
         agents[1].stop()
-        #expect(rig.memory.statistics.segments == 0)
+        // Programs that other tests start hold all descriptors until they are programs.
+        #expect(eventually { rig.memory.statistics.segments == 0 })
     }
 
     @Test("rewritten pages are taken off a segment that they hold alone")

@@ -46,11 +46,11 @@ struct MemoryMischiefTests {
     @Test("an agent that is slow again and again is given up, though no answer is too late")
     func slowAnswers() throws {
         let (rig, agents) = try makeRig { _, _, _ in
-            usleep(20_000)
+            usleep(100_000)
             return .send
         }
-        rig.clients[0].connection.slowAnswer = 5_000_000
-        rig.clients[0].connection.mostSlowness = 50_000_000
+        rig.clients[0].connection.slowAnswer = 25_000_000
+        rig.clients[0].connection.mostSlowness = 250_000_000
         rig.scan(6)
         #expect(rig.clients[0].connection.failure?.contains("too slowly") == true)
         expectOthersAreFine(rig, agents)

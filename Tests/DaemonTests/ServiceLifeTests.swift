@@ -79,7 +79,7 @@ extension ServiceTests {
             #expect(unsafe access(rig.path, F_OK) != 0)
             #expect(try rig.daemon.clients().isEmpty && rig.daemon.counters().pagesShared == 0)
             let again = Task { try await rig.daemon.run() }
-            #expect(try await ServiceRig.waits { unsafe access(rig.path, F_OK) == 0 })
+            #expect(try await ServiceRig.waits { rig.log.count("serving user") == 2 })
             let second = try rig.client([2, 2])
             #expect(second.locked { second.welcome!.storeHigh } != store)
             #expect(eventually { (try? rig.daemon.counters().pagesSharing) == 1 })

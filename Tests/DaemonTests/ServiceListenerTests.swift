@@ -77,10 +77,9 @@ extension ServiceTests {
             let sent = unsafe bytes.withUnsafeBytes { unsafe lm_send(passing, $0.baseAddress, $0.count, &passed, 1) }
             // From Linux 6.16 on the kernel itself does not let it.
             #expect(sent == -Int(EPERM) || ServiceRig.answer(passing)?.kind == .refused)
-            let start = lm_monotonic_nanoseconds()
             let agent = try rig.connect()
             #expect(eventually { agent.locked { agent.welcome != nil } })
-            #expect(lm_monotonic_nanoseconds() - start < 1_000_000_000)
+            #expect(!rig.log.has("did not say who it is"), "it was not served before the silent were given up")
             for descriptor in silent {
                 #expect(ServiceRig.closes(descriptor, within: 4))
                 close(descriptor)

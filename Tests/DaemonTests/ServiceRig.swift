@@ -127,6 +127,7 @@ final class ServiceRig: Sendable {
     ) throws -> FakeAgent {
         let agent = try connect(change)
         guard eventually(within: seconds, { agent.locked { agent.welcome != nil } }) else {
+            agent.stop()
             throw ServiceRigError("no welcome")
         }
         agent.add(1, seeds: seeds)

@@ -57,11 +57,15 @@ extension ServiceTests {
             }
             // Threads of daemons that have just ended are still on their way out.
             #expect(try await ServiceRig.waits { switches().count == 1 })
-            try await Task.sleep(for: .milliseconds(100))
-            let before = switches()
-            #expect(before.count == 1 && before[0].hasPrefix("samepage-listen"))
-            try await Task.sleep(for: .seconds(1))
-            #expect(switches() == before)
+            // The listener may still be on its way to where it waits.
+            var isIdle = false
+            for _ in 0..<10 where !isIdle {
+                let before = switches()
+                #expect(before.count == 1 && before[0].hasPrefix("samepage-listen"))
+                try await Task.sleep(for: .seconds(1))
+                isIdle = switches() == before
+            }
+            #expect(isIdle, "no second passes without a wake-up")
 
             _ = try rig.client([1])
             let threads = sightings().filter { $0.name == "samepage-\(getuid())" }

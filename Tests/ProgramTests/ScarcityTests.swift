@@ -209,10 +209,14 @@ extension RealPrograms {
             // Half of them for clients, at three each.
             let (enough, mostClients) = (80, 13)
             let daemon = try await TestDaemon(Self.oftenScanning, prefix: Self.limited("ulimit -n \(enough)"))
-            /// Leaves it so many. The connection of the last status is closed by then.
+            /// Leaves it so many, once the connection of the last status is closed.
             func leave(_ free: Int) async throws {
-                try await Task.sleep(for: .milliseconds(200))
-                try await Self.set("nofile=\(Self.limitOfDescriptors(of: daemon, free: free))", of: daemon)
+                var (limit, last) = (Self.limitOfDescriptors(of: daemon, free: free), -1)
+                while limit != last {
+                    try await Task.sleep(for: .milliseconds(200))
+                    (limit, last) = (Self.limitOfDescriptors(of: daemon, free: free), limit)
+                }
+                try await Self.set("nofile=\(limit)", of: daemon)
             }
             func giveBack() async throws { try await Self.set("nofile=\(enough)", of: daemon) }
             func expectToSay(_ text: String) async throws {
