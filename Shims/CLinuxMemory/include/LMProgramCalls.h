@@ -32,9 +32,12 @@ enum {
     LM_PR_SET_MEMORY_MERGE = 67,
     LM_PR_GET_MEMORY_MERGE = 68,
     LM_CLONE_VM = 0x100,
+    LM_CLONE_FS = 0x200,
+    LM_CLONE_FILES = 0x400,
+    LM_CLONE_SYSVSEM = 0x40000,
 };
 
-enum { LM_ETIMEDOUT = 110 };
+enum { LM_ETIMEDOUT = 110, LM_EUSERS = 87 };
 
 /// Whether something is at a path.
 static inline int lm_exists(const char *path) {
@@ -84,11 +87,33 @@ enum {
     LM_SYS_PRCTL = SYS_prctl,
     LM_SYS_CLONE = SYS_clone,
     LM_SYS_CLONE3 = 435,
+    LM_SYS_UNSHARE = SYS_unshare,
+    LM_SYS_SETNS = SYS_setns,
+    LM_SYS_CAPSET = SYS_capset,
 #ifdef SYS_fork
     LM_SYS_FORK = SYS_fork,
 #else
     LM_SYS_FORK = -1,
 #endif
 };
+
+/// Whether a call changes what the calling thread alone is permitted: users, groups, capabilities, Landlock.
+static inline int lm_changes_rights(long number) {
+    switch (number) {
+    case SYS_setuid:
+    case SYS_setgid:
+    case SYS_setreuid:
+    case SYS_setregid:
+    case SYS_setresuid:
+    case SYS_setresgid:
+    case SYS_setfsuid:
+    case SYS_setfsgid:
+    case SYS_setgroups:
+    case SYS_capset:
+    case 446: // landlock_restrict_self
+        return 1;
+    default: return 0;
+    }
+}
 
 #endif

@@ -21,4 +21,17 @@ static inline int lm_wait(sem_t *semaphore, uint64_t nanoseconds) {
 /// Names the calling thread (PR_SET_NAME), at most 15 bytes.
 static inline void lm_name_thread(const char *name) { lm_system_call(SYS_prctl, 15, (long)name, 0, 0, 0, 0); }
 
+/// The calling thread gets the priority of ordinary ones, if it inherited a higher: real-time policies, negative nice values.
+static inline void lm_take_normal_priority(void) {
+    int parameter = 0;
+    long policy = lm_system_call(SYS_sched_getscheduler, 0, 0, 0, 0, 0, 0);
+    // SCHED_RESET_ON_FORK may be set, too.
+    long kind = policy & 0xff;
+    // SCHED_FIFO, SCHED_RR, SCHED_DEADLINE.
+    if (policy >= 0 && (kind == 1 || kind == 2 || kind == 6))
+        lm_system_call(SYS_sched_setscheduler, 0, 0, (long)&parameter, 0, 0, 0);
+    // 20 minus the nice value.
+    if (lm_system_call(SYS_getpriority, 0, 0, 0, 0, 0, 0) > 20) lm_system_call(SYS_setpriority, 0, 0, 0, 0, 0, 0);
+}
+
 #endif

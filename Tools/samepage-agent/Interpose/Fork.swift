@@ -9,7 +9,9 @@ public func interposedFork() -> Int32 {
     guard let function = unsafe lm_next_symbol(text("fork")) else { return answer(-Int32(LM_ENOSYS)) }
     // SAFETY: libc's fork.
     let fork = unsafe unsafeBitCast(function, to: (@convention(c) () -> Int32).self)
-    let child = fork()
+    var child = fork()
+    // SAFETY: errno of this thread.
+    if child < 0, unsafe __errno_location().pointee == Int32(LM_EAGAIN), givePlace() { child = fork() }
     if child == 0 { afterForkInChild() }
     return child
 }

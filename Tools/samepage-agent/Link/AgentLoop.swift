@@ -1,11 +1,11 @@
 import CLinuxMemory
 
-/// The agent's thread: serves the daemon while there is one, and the program always. Never returns.
+/// The agent's thread: serves the daemon while there is one, and the program always, until it is asked to end.
 ///
 /// Connected and idle it sleeps until someone calls: no timers, but one after uploads.
-func agentMain() -> Never {
+func agentMain() {
     prepare()
-    while true {
+    while !mustAgentThreadEnd {
         runPendingJob()
         if link.needsLook { lookAfterRanges() }
         if link.stage == .closed, wantsConnection(), now() >= link.deadline { connect() }
@@ -13,12 +13,24 @@ func agentMain() -> Never {
         if let due = link.uploadTrimDue, now() >= due { trimUpload() }
         wait(timeout())
     }
+    rest()
+}
+
+/// Leaves everything so that a later thread goes on from here: the thread ends. Tracking ends with its descriptors.
+private func rest() {
+    disconnect(retryAfter: 0)
+    link.deadline = 0
+    work.closeRemapper()
+    if link.doorbell >= 0 { _ = lm_close(link.doorbell) }
+    link.doorbell = -1
+    link.needsLook = true
+    runPendingJob()
 }
 
 private func prepare() {
     // Signal n is at bit n - 1; the thread has it blocked, so that it waits here.
     link.doorbell = lm_signalfd(1 << UInt64(LM_DOORBELL_SIGNAL - 1) | 1 << UInt64(LM_SPARE_DOORBELL_SIGNAL - 1))
-    while !buffers.prepare() {
+    while !buffers.prepare(), !mustAgentThreadEnd {
         runPendingJob()
         wait(seconds(1))
     }

@@ -66,7 +66,7 @@ func send(_ message: WireBuffer) -> Bool {
         let sent = unsafe lm_send(link.socket, message.bytes, message.size, nil, 0)
         if sent == message.size { return true }
         let present = now()
-        guard sent == -Int(LM_EAGAIN) || sent == -Int(LM_EINTR), present < end else { break }
+        guard sent == -Int(LM_EAGAIN) || sent == -Int(LM_EINTR), present < end, !mustAgentThreadEnd else { break }
         var entry = lm_poll_entry(descriptor: link.socket, events: Int16(LM_POLL_OUT), found: 0)
         // In short parts: a thread of the program may be waiting for this one.
         // SAFETY: one entry.

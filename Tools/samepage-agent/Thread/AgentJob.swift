@@ -27,6 +27,11 @@ enum AgentJob {
 ///
 /// No signal reaches the caller meanwhile: a handler that asked for another job would wait for itself.
 func performJob(_ job: AgentJob) -> Int {
+    while true { if let result = tryJob(job) { return result } }
+}
+
+/// One try of ``performJob(_:)``; `nil` when the agent's thread ended before it took the job.
+private func tryJob(_ job: AgentJob) -> Int? {
     // SAFETY: errno of this thread, which starting a thread may change.
     let error = unsafe __errno_location().pointee
     let mask = lm_set_signal_mask(AgentLock.blockedSignals)
@@ -48,13 +53,24 @@ func performJob(_ job: AgentJob) -> Int {
     while true {
         let state = unsafe lm_atomic_load(&jobSlot.state)
         if state == JobSlot.done { break }
+        if unsafe state == JobSlot.posted && lm_atomic_load(&agentThread.state) != 2
+            && lm_atomic_replace(&jobSlot.state, JobSlot.posted, JobSlot.empty) != 0
+        {
+            giveUpTurn()
+            return nil
+        }
         if unsafe lm_futex_wait(&jobSlot.state, state, 100_000_000) == -Int32(LM_ETIMEDOUT) { ringDoorbell() }
     }
     let result = unsafe jobSlot.result
     unsafe lm_atomic_store(&jobSlot.state, JobSlot.empty)
+    giveUpTurn()
+    return result
+}
+
+/// Lets the next thread use the slot.
+private func giveUpTurn() {
     unsafe lm_atomic_store(&jobSlot.turn, 0)
     _ = unsafe lm_futex_wake(&jobSlot.turn, 1)
-    return result
 }
 
 /// Does the job that waits, if there is one: on the agent's thread, whenever the doorbell rang, and once before its

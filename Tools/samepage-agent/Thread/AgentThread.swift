@@ -14,6 +14,12 @@ struct AgentThreadState {
     var bellRang: UInt32 = 0
     /// 1 where no thread may be started: a child that was forked without its libc knowing.
     var isForbidden: UInt32 = 0
+    /// How many calls of the program are under way that need the process without the agent's thread.
+    var holds: UInt32 = 0
+    /// The number of the thread that ended last; 0 once it is known to be gone.
+    var endedNumber: UInt32 = 0
+    /// When the thread may be started again (monotonic); 0: at any time.
+    var earliestStart: UInt = 0
     /// 0: not looked up yet, 1: malloc is libc's, 2: another library's, which may call us with its locks held.
     var mallocKind: UInt32 = 0
 }
@@ -26,12 +32,19 @@ nonisolated(unsafe) var agentThread = AgentThreadState()
 /// - Parameter byAllocator: Whether the call may come from within malloc, which starting a thread calls.
 func startAgentThread(byAllocator: Bool = false) -> Bool {
     if unsafe lm_atomic_load(&agentThread.state) == 2 { return true }
-    if unsafe agentThread.isForbidden != 0 || isAgentOff { return false }
+    if unsafe agentThread.isForbidden != 0 || lm_atomic_load(&agentThread.holds) != 0 || isAgentOff { return false }
+    let earliest = unsafe lm_atomic_load_wide(&agentThread.earliestStart)
+    if earliest != 0, now() < earliest { return false }
     if byAllocator, mallocIsForeign() { return false }
     // A child of vfork must not: the thread would be of its process, and end with it.
     let process = UInt32(bitPattern: lm_process_id())
     guard unsafe process == agentThread.process else { return false }
     guard unsafe lm_atomic_replace(&agentThread.state, 0, 1) != 0 else { return awaitStart() }
+    // Someone who needs to be alone may have looked in between: see holdOffAgentThread.
+    guard unsafe lm_atomic_add(&agentThread.holds, 0) == 0 else {
+        unsafe lm_atomic_store(&agentThread.state, 0)
+        return false
+    }
     let mask = lm_set_signal_mask(AgentLock.blockedSignals)
     // SAFETY: the body is a function of this library, which is never unloaded.
     var result = unsafe lm_start_thread(agentThreadBody, 256 << 10)
@@ -77,15 +90,19 @@ private let agentThreadBody: @convention(c) (UnsafeMutableRawPointer?) -> Unsafe
     unsafe lm_atomic_store(&agentThread.number, UInt32(bitPattern: lm_thread_id()))
     unsafe lm_atomic_store(&agentThread.state, 2)
     unsafe lm_name_thread(text("samepage"))
+    lm_take_normal_priority()
     // A table of its own: the program can close or reuse any number without making this thread use a wrong file, and
     // forked children inherit none of its files. Numbers 0 to 2 lead nowhere.
     if lm_close_range(0, UInt32.max, UInt32(LM_CLOSE_RANGE_UNSHARE)) == 0 {
         for _ in 0..<3 { _ = unsafe lm_open(text("/dev/null"), Int32(LM_O_RDWR)) }
         agentMain()
+    } else {
+        // Without a table of its own nothing is merged; jobs are still answered.
+        while !mustAgentThreadEnd {
+            runPendingJob()
+            _ = unsafe lm_futex_wait(&agentThread.bellRang, 0, 1_000_000_000)
+        }
     }
-    // Without a table of its own nothing is merged; jobs are still answered.
-    while true {
-        runPendingJob()
-        _ = unsafe lm_futex_wait(&agentThread.bellRang, 0, 1_000_000_000)
-    }
+    leaveAgentThread()
+    return nil
 }

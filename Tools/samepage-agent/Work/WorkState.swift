@@ -51,6 +51,17 @@ extension WorkState {
         }
     }
 
+    /// Closes the remapper, on the thread that opened it: what is tracked is tracked no more.
+    mutating func closeRemapper() {
+        guard let opened = unsafe remapper else { return }
+        unsafe remapper = nil
+        // SAFETY: it was made in its room, and nobody uses it any more.
+        unsafe _ = opened.deinitialize(count: 1)
+        withAgentLock {
+            for position in 0..<ranges.count { unsafe ranges[position].raise(AgentRange.lacksTracking) }
+        }
+    }
+
     /// In a forked child: what the remapper has does not exist here, or belongs to the program.
     mutating func forgetAfterFork() {
         unsafe remapper = nil
