@@ -122,7 +122,7 @@ extension StrategyRegistry {
                 \.excludesDontDump),
             ConfigurationKey(
                 name: "rewrittenPages", unit: "",
-                help: "whether pages written since they were merged merge again, while no pinned I/O shows",
+                help: "what happens to pages written since they were merged: leave lets them keep memory of their own",
                 expected: ConfigurationKey.oneOf(RewrittenPages.allCases.map(\.rawValue)),
                 read: { $0.rewrittenPages.rawValue },
                 write: { configuration, text in

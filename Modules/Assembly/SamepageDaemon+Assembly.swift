@@ -45,7 +45,6 @@ extension SamepageConfiguration {
         settings.socketPath = socketPath
         settings.clientGroup = clientGroup
         settings.vmaBudgetPercent = vmaBudgetPercent
-        settings.mergesRewritten = rewrittenPages != .leave
         settings.excludesDontDump = excludesDontDump
         settings.salt = salt
         settings.nice = nice

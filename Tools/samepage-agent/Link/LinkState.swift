@@ -48,7 +48,7 @@ struct LinkState {
     var mustOrphan = false
     /// Where the search for written pages of stores that are gone, and for those not wanted any more, goes on; `nil`
     /// when there is none under way.
-    var foreignCursor: UInt?
+    var leftOverCursor: UInt?
     /// A job is under way, from within a request.
     var isInJob = false
 }

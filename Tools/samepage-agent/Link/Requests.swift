@@ -3,7 +3,7 @@ import CLinuxMemory
 /// Carries out a request of the daemon and answers it; `false` if the request makes no sense.
 func answerRequest(_ kind: WireKind, _ header: WireHeader, _ message: inout WireBuffer) -> Bool {
     // Bit by bit, with the work that there is anyway.
-    defer { if let cursor = link.foreignCursor { link.foreignCursor = returnForeign(from: cursor) } }
+    defer { if let cursor = link.leftOverCursor { link.leftOverCursor = returnUnwanted(from: cursor) } }
     switch kind {
     case .observe: return answerObserve(header, &message)
     case .checksum: return answerChecksum(header, &message)

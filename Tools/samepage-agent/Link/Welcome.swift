@@ -20,7 +20,7 @@ func beServed(_ welcome: WireWelcome, _ descriptors: inout PassedDescriptors) ->
         // Another store: nobody knows the frames of the old one any more.
         makeOrphans(foreign: true)
         segments.forgetFiles()
-        link.foreignCursor = 0
+        link.leftOverCursor = 0
         link.storeHigh = welcome.storeHigh
         link.storeLow = welcome.storeLow
     }

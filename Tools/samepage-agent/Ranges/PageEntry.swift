@@ -12,6 +12,9 @@ struct PageEntry: Equatable {
     /// The frame bits of a page that lies over a frame of a store that is gone.
     static var foreignFrame: UInt32 { 0x0FFF_FFFF }
 
+    /// The frame bits of a page that was written since its merge: it has memory of its own in a mapping of a segment.
+    private static var rewrittenFrame: UInt32 { 0x0FFF_FFFE }
+
     private static var frameMask: UInt32 { 0x0FFF_FFFF }
 
     /// Whether the page lies over a frame, of this store or of another.
@@ -21,14 +24,24 @@ struct PageEntry: Equatable {
     var frame: UInt32? {
         get {
             let field = bits & PageEntry.frameMask
-            return field == 0 || field == PageEntry.foreignFrame ? nil : field - 1
+            return field == 0 || field >= PageEntry.rewrittenFrame ? nil : field - 1
         }
         set { bits = bits & ~PageEntry.frameMask | (newValue.map { $0 + 1 } ?? 0) }
     }
 
     /// Forgets which frame it is: the store it belongs to is gone.
     mutating func makeForeign() {
-        if liesOverFrame { bits |= PageEntry.foreignFrame }
+        if liesOverFrame, !isRewritten { bits |= PageEntry.foreignFrame }
+    }
+
+    /// The page lies over a frame and is known to have been written since. It stays as it is, and is no candidate, until
+    /// the program discards, unmaps or replaces it: the kernel offers no test for writes through pins there.
+    var isRewritten: Bool { bits & PageEntry.frameMask == PageEntry.rewrittenFrame }
+
+    /// Notes that the page was written.
+    mutating func becomeRewritten() {
+        bits = bits & ~PageEntry.frameMask | PageEntry.rewrittenFrame
+        isOrphaned = false
     }
 
     /// The page was given back by the program, or left, since it was last observed.

@@ -3,8 +3,8 @@ import CLinuxMemory
 /// Runs of pages that are un-shared in one hold of the lock: each takes some 20 microseconds, and its pages 2.
 let runsOfHold = 16
 
-/// Takes pages off a segment that nobody needs any more, so that its memory can go. Pages that were written since their
-/// merge go too while nobody can write through pins.
+/// Takes pages that still are their frames off a segment that nobody needs any more, so that its memory can go. Pages
+/// that were written since stay.
 func evacuate(segment number: UInt32) -> WireWork {
     var done = WireWork()
     work.budget.refresh()
@@ -12,7 +12,6 @@ func evacuate(segment number: UInt32) -> WireWork {
     var cursor: UInt = 0
     var goesOn = true
     while goesOn {
-        work.pins.refresh()
         goesOn = unsafe doPiece(&cursor, UInt.max, UInt32(Remapper.windowCapacity)) { range, pages in
             unsafe takeOff(range, pages, &done) { unsafe lies(range.entry($0), over: number) }
         }
@@ -47,7 +46,7 @@ private func takeOff(
         while end < pages.upperBound, isMeant(end) { end += 1 }
         if end > page {
             guard work.budget.shortestRun != nil else { return nil }
-            unsafe unmergeRun(range, page..<end, copiesRewritten: mayMergeRewritten(), &done)
+            unsafe unmergeRun(range, page..<end, &done)
             unsafe untrackUnwanted(range, page..<end)
             runs += 1
         }
@@ -67,22 +66,19 @@ private func untrackUnwanted(_ range: UnsafeMutablePointer<AgentRange>, _ pages:
     }
 }
 
-/// Gives pages that have been written since their merge, and that lie over frames of a store that is gone or are not
-/// wanted any more, back to anonymous memory, so that the store can go. That takes no memory: they have their own.
-/// A few runs at a time.
+/// Gives pages that are not wanted any more and still are their frames memory of their own. Those that were written
+/// since stay where they are. A few runs at a time.
 ///
 /// - Parameter start: Where to go on.
-/// - Returns: Where to go on the next time; `nil` at the end, and while there may be pins.
-func returnForeign(from start: UInt) -> UInt? {
+/// - Returns: Where to go on the next time; `nil` at the end.
+func returnUnwanted(from start: UInt) -> UInt? {
     guard let remapper = unsafe work.remapper else { return nil }
-    work.pins.refresh()
-    guard mayMergeRewritten() else { return nil }
     var done = WireWork()
     var cursor = start
     for _ in 0..<64 {
         var isWork = false
         let goesOn = unsafe doPiece(&cursor, UInt.max, UInt32(Remapper.windowCapacity)) { range, pages in
-            for page in pages where unsafe isForeign(range.entry(page)) {
+            for page in pages where unsafe isLeftOver(range.entry(page)) {
                 isWork = true
                 break
             }
@@ -94,8 +90,12 @@ func returnForeign(from start: UInt) -> UInt? {
             guard read == pages.count else { return nil }
             return unsafe takeOff(range, pages, &done) { page in
                 let bits = unsafe map[Int(page - pages.lowerBound)]
-                let isOwn = bits & LM_PAGEMAP_PRESENT != 0 && bits & LM_PAGEMAP_FILE == 0
-                return unsafe isOwn && isForeign(range.entry(page))
+                guard unsafe isLeftOver(range.entry(page)) else { return false }
+                if bits & LM_PAGEMAP_PRESENT != 0 && bits & LM_PAGEMAP_FILE != 0 { return true }
+                if bits & (LM_PAGEMAP_PRESENT | LM_PAGEMAP_SWAPPED) != 0 {
+                    unsafe range.pointee.entries[Int(page)].becomeRewritten()
+                }
+                return false
             }
         }
         if !goesOn {
@@ -107,6 +107,6 @@ func returnForeign(from start: UInt) -> UInt? {
     return cursor
 }
 
-private func isForeign(_ entry: PageEntry) -> Bool {
-    !entry.isUnfit && entry.liesOverFrame && (entry.frame == nil || entry.isGone)
+private func isLeftOver(_ entry: PageEntry) -> Bool {
+    !entry.isUnfit && entry.isGone && entry.liesOverFrame && !entry.isRewritten
 }

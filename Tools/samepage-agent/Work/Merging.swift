@@ -5,21 +5,13 @@ func merge(count: Int) -> WireWork {
     var done = WireWork()
     work.budget.refresh()
     var next = 0
-    // Whether pages that were written since their merge are among them.
-    var hasRewritten = false
     while next < count {
-        if hasRewritten { work.pins.refresh() }
         next = withAgentLock {
             // Pages that cannot merge now are passed over at once, so that a hold is never empty.
             var place = next
             while place < count {
                 let end = endOfWindow(from: place, count: count)
                 if end > place {
-                    if !hasRewritten, hasPagesOverFrames(place..<end) {
-                        // First the lock is given back, to look for signs of pins.
-                        hasRewritten = true
-                        return place
-                    }
                     mergeWindow(place..<end, &done)
                     return end
                 }
@@ -32,14 +24,6 @@ func merge(count: Int) -> WireWork {
         pauseForJobs()
     }
     return done
-}
-
-/// Whether a page of a window lies over a frame. The lock is held.
-private func hasPagesOverFrames(_ sites: Range<Int>) -> Bool {
-    // SAFETY: places below the number of sites; all are of one range.
-    guard let range = unsafe ranges.find(area: buffers.sites[sites.lowerBound].area) else { return false }
-    for place in sites where unsafe range.entry(buffers.sites[place].index).liesOverFrame { return true }
-    return false
 }
 
 /// Pages of a window that are not merged are write-protected for nothing, and need a new checksum afterwards: a
@@ -82,7 +66,6 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     for place in 0..<count { unsafe buffers.pages[place].index -= first }
     let window = (base + first)..<(base + last + 1)
     let before = unsafe range.boundaries(around: window)
-    unsafe remapper.pointee.mergesRewritten = mayMergeRewritten()
     // SAFETY: all pages of the window are fit and tracked, and the lock keeps the program's changes away.
     let report = unsafe remapper.pointee.merge(
         window: range.memory(of: window.lowerBound), pageCount: window.count, pages: buffers.pages, count: count)
@@ -91,12 +74,6 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     done.add(report)
     if report.trackingLost { unsafe trackMergeable(range, window, anew: false) }
     unsafe takeBack(range, window, count, &done)
-}
-
-/// Whether pages that were written since their merge may merge now. What is known must be fresh: see
-/// ``PinSigns/refresh()``.
-func mayMergeRewritten() -> Bool {
-    link.settings.flags & WireSettings.mergeRewritten != 0 && work.pins.areAbsent
 }
 
 /// Takes over what became of each page of a window.

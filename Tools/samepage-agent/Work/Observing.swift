@@ -69,10 +69,12 @@ private func observePiece(
     let said = emit(scanned, capacity, &count)
     if hasNews { unsafe forgetNews(range, scanned.lowerBound..<said) }
     // What was armed and does not fit is told the next time.
-    for page in said..<scanned.upperBound where unsafe states[Int(page - scanned.lowerBound)] == Said.changed {
+    for page in said..<scanned.upperBound {
+        let state = unsafe states[Int(page - scanned.lowerBound)]
+        guard state != Said.nothing else { continue }
         // SAFETY: pages of the range, under the lock.
-        unsafe range.pointee.entries[Int(page)].isOrphaned = true
-        unsafe range.pointee.entries[Int(page)].isDiscarded = false
+        unsafe range.pointee.entries[Int(page)].isOrphaned = state == Said.changed
+        unsafe range.pointee.entries[Int(page)].isDiscarded = state == Said.discarded
         unsafe range.raise(AgentRange.hasNews)
     }
     return said
@@ -110,6 +112,15 @@ private func noteNews(_ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<
     }
 }
 
+/// Whether pages that were written since their merge are candidates again: only for a test that shows what that loses.
+private var mergesRewritten: Bool {
+    #if Mutants
+        return agentSettings.mutants.contains(.trustsRewritten)
+    #else
+        return false
+    #endif
+}
+
 /// Translates what the kernel says of neighbouring pages.
 private func noteWritten(_ range: UnsafeMutablePointer<AgentRange>, _ run: TrackedRun, _ pages: Range<UInt32>) {
     // A page of a file is still its frame: only read, or just merged.
@@ -121,8 +132,18 @@ private func noteWritten(_ range: UnsafeMutablePointer<AgentRange>, _ run: Track
     var page = start
     while page < end {
         // SAFETY: a state for each page.
-        if unsafe range.entry(page).isMergeable { unsafe buffers.states[Int(page - pages.lowerBound)] = Said.changed }
+        // SAFETY: pages of the range, under the lock.
+        let entry = unsafe range.pointee.entries + Int(page)
+        let place = Int(page - pages.lowerBound)
         page += 1
+        guard unsafe entry.pointee.isMergeable else { continue }
+        if unsafe !entry.pointee.liesOverFrame || mergesRewritten {
+            unsafe buffers.states[place] = Said.changed
+        } else if unsafe !entry.pointee.isRewritten {
+            // Nothing of it can be merged any more.
+            unsafe entry.pointee.becomeRewritten()
+            unsafe buffers.states[place] = Said.discarded
+        }
     }
 }
 

@@ -44,7 +44,7 @@ private func ownMemory(
 ) -> Int32 {
     let canMove = unsafe !isUnfit && range.isExamined && work.remapper != nil
     if canMove {
-        unsafe unmergeRun(range, pages, copiesRewritten: false, &done)
+        unsafe unmergeRun(range, pages, &done)
         var isComplete = true
         for place in 0..<pages.count {
             // SAFETY: a result for each page.
@@ -56,7 +56,7 @@ private func ownMemory(
         unsafe range.raise(AgentRange.hasNews)
         // What stays over frames goes back to anonymous memory later, if nobody can write to it through a pin.
         if unsafe ranges.hasFrames(range.address(of: pages.lowerBound), range.address(of: pages.upperBound)) {
-            link.foreignCursor = 0
+            link.leftOverCursor = 0
         }
         if isComplete { return 0 }
     }

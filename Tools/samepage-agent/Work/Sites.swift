@@ -75,8 +75,11 @@ private func fate(
         unsafe range.pointee.entries[Int(site.index)].isOrphaned = false
         return .decided(.merged)
     }
-    // Pages that may be pinned cost no window.
-    return isIntact || mayMergeRewritten() ? .work : .decided(.busy)
+    #if Mutants
+        if agentSettings.mutants.contains(.trustsRewritten) { return .work }
+    #endif
+    // Pages that were written cost no window: the next observation tells.
+    return isIntact ? .work : .decided(.busy)
 }
 
 /// Reads the page map of a window if one of its pages lies over a frame. `false` if it was not read.
@@ -104,11 +107,10 @@ private func describe(_ place: Int, _ sites: Range<Int>, _ range: UnsafeMutableP
     let index = unsafe site.index - buffers.sites[sites.lowerBound].index
     let advice = unsafe range.pointee.advice
     if site.frame == wireZeros {
-        return unsafe RemapPage(index: index, kind: entry.liesOverFrame ? .rewrittenZeros : .zeros, advice: advice)
+        return unsafe RemapPage(index: index, kind: entry.liesOverFrame ? .sharedZeros : .zeros, advice: advice)
     }
     let slot = site.frame % WireLimit.framesOfSegment
     return unsafe RemapPage(
-        index: index, kind: entry.liesOverFrame ? .rewritten : .frame, frame: segments.bytes(of: site.frame),
-        segment: segments.descriptor(of: site.frame), fileOffset: UInt64(slot) << 12, advice: advice,
-        liesOverFrame: entry.frame == site.frame)
+        index: index, kind: entry.liesOverFrame ? .shared : .frame, frame: segments.bytes(of: site.frame),
+        segment: segments.descriptor(of: site.frame), fileOffset: UInt64(slot) << 12, advice: advice)
 }

@@ -8,18 +8,25 @@ func statistics() -> WireStatistics {
     answer.mapEntries = UInt32(clamping: work.budget.inUse)
     answer.mapEntryLimit = UInt32(clamping: work.budget.limit)
     var orphans: UInt64 = 0
-    // Written pages that the program does not want merged any more.
+    var rewritten: UInt64 = 0
+    // Shared pages that the program does not want merged any more.
     var hasLeftovers = false
     unsafe forEachPiece(pieceLength: 8 * AgentBuffers.scanLength) { range, pages in
         for page in pages {
             let entry = unsafe range.entry(page)
-            if entry.liesOverFrame, entry.frame == nil || entry.isOrphaned { orphans += 1 }
-            if entry.liesOverFrame, entry.isGone { hasLeftovers = true }
+            guard entry.liesOverFrame else { continue }
+            if entry.isRewritten {
+                rewritten += 1
+                continue
+            }
+            if entry.frame == nil || entry.isOrphaned { orphans += 1 }
+            if entry.isGone, !entry.isUnfit { hasLeftovers = true }
         }
         return true
     }
     answer.orphanedPages = orphans
-    if orphans > 0 || hasLeftovers, link.foreignCursor == nil { link.foreignCursor = 0 }
+    unsafe refusals[.rewritten] = rewritten << 12
+    if hasLeftovers, link.leftOverCursor == nil { link.leftOverCursor = 0 }
     answer.ownBytes = withAgentLock { ranges.ownBytes } + buffers.residentBytes + segments.residentBytes
     return answer
 }

@@ -65,6 +65,7 @@ func makeOrphans(foreign: Bool) {
         for page in pages {
             // SAFETY: pages of the range, under the lock.
             let entry = unsafe range.pointee.entries + Int(page)
+            if unsafe entry.pointee.isRewritten { continue }
             if unsafe entry.pointee.liesOverFrame {
                 if foreign { unsafe entry.pointee.makeForeign() }
                 unsafe entry.pointee.isOrphaned = true

@@ -27,7 +27,7 @@ func unmerge(_ pages: UnsafePointer<WirePage>, count: Int) -> WireWork {
                     unsafe isMerged(range, pages[end].index)
                 { end += 1 }
                 let run = first.index..<first.index + UInt32(end - place)
-                unsafe unmergeRun(range, run, copiesRewritten: false, &done)
+                unsafe unmergeRun(range, run, &done)
                 for page in place..<end { unsafe buffers.outcomes[page] = buffers.results[page - place] }
                 return end
             }
@@ -56,7 +56,7 @@ private func isMerged(_ range: UnsafeMutablePointer<AgentRange>, _ page: UInt32)
 /// Un-shares at most 512 neighbouring pages, all of which lie over frames and can be read and written; fills
 /// `buffers.results`. The lock is held.
 func unmergeRun(
-    _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, copiesRewritten: Bool, _ done: inout WireWork
+    _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, protection: Int32 = 3, _ done: inout WireWork
 ) {
     guard let remapper = unsafe work.remapper else {
         // SAFETY: a result for each page.
@@ -67,7 +67,7 @@ func unmergeRun(
     // SAFETY: the pages are fit, and the lock keeps the program's changes away.
     let report = unsafe remapper.pointee.unmerge(
         range.memory(of: pages.lowerBound), pageCount: pages.count, advice: range.pointee.advice,
-        copiesRewritten: copiesRewritten, outcomes: buffers.results)
+        protection: protection, outcomes: buffers.results)
     done.add(report)
     var lacksEntries = false
     for place in 0..<pages.count {
@@ -80,7 +80,7 @@ func unmergeRun(
     // Copies do not join the memory around them.
     unsafe work.budget.add(abs(range.boundaries(around: pages) - before))
     if report.trackingLost { unsafe trackMergeable(range, pages, anew: false) }
-    guard lacksEntries, !copiesRewritten else { return }
+    guard lacksEntries else { return }
     // Without map entries for copies, the pages can still get memory of their own where they are.
     let broken = unsafe remapper.pointee.breakSharing(range.memory(of: pages.lowerBound), pageCount: pages.count)
     done.add(broken)

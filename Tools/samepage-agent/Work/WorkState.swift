@@ -8,8 +8,6 @@ struct WorkState {
     var remapper: UnsafeMutablePointer<Remapper>?
     /// Map entries.
     var budget = MapBudget()
-    /// Signs of pinned memory.
-    var pins = PinSigns()
     /// Pages taken back from forked children.
     var takenBack = TakenBack()
     /// The checksum function for this processor.
@@ -66,6 +64,5 @@ extension WorkState {
     mutating func forgetAfterFork() {
         unsafe remapper = nil
         budget = MapBudget()
-        pins = PinSigns()
     }
 }

@@ -87,16 +87,16 @@ extension Engine {
         guard let region = memory.regions[area] else { return }
         let whole = 0..<region.pageCount
         guard region.mergedRun(in: whole) != nil else { return }
-        if let sign = PinSources.sign() {
-            throw InProcessError(
-                .pinned, "the memory cannot be given back while there is \(sign): end that and release it again")
-        }
         memory.returnToAnonymous(region) { _ in true }
         // Each window was tracked again when it closed.
         // SAFETY: the region's memory is mapped until it is released.
         try? unsafe memory.remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
         memory.store.dropUnused()
-        if region.mergedRun(in: whole) != nil { throw Engine.unmergeFailed(Int(region.pageCount)) }
+        if region.mergedRun(in: whole) != nil {
+            throw InProcessError(
+                .pinned,
+                "pages of the memory were written since they merged, and cannot be given back: discard or unmap them")
+        }
     }
 
     /// Takes a region out that nobody holds any more, without touching its memory.

@@ -5,12 +5,11 @@ public enum RemapKind: UInt8, Sendable {
     case frame
     /// A page of anonymous memory that holds zeros: it is given back, and nothing mapped.
     case zeros
-    /// A page of a merged run (a private mapping of a segment); it is to map its frame.
-    /// Not safe against writes through pins: see ``Remapper/mergesRewritten``.
-    case rewritten
-    /// A page of a merged run that holds zeros: it becomes anonymous memory, empty. Not safe against writes through
-    /// pins either.
-    case rewrittenZeros
+    /// A page of a merged run that still is its frame; it is to map another. One that was written since is busy: the
+    /// kernel offers no test for writes through pins there.
+    case shared
+    /// A page of a merged run that still is its frame, of zeros: it becomes anonymous memory, empty.
+    case sharedZeros
 }
 
 /// What became of a page of a merge or of an unmerge.
@@ -24,8 +23,8 @@ public enum RemapOutcome: UInt8, Sendable {
     case changed
     /// The page holds nothing.
     case gone
-    /// The page is pinned, or shared with a forked child, or changes all the time; or it is a rewritten page
-    /// and those may not be merged. It is as it was.
+    /// The page is pinned, or shared with a forked child, or changes all the time; or it is a page of a merged
+    /// run that was written since. It is as it was.
     case busy
     /// No map entries left (mmap or registration said ENOMEM); the page is as it was.
     case mapLimit
@@ -88,15 +87,13 @@ public struct RemapPage {
     public var kind: RemapKind
     /// The area's advice.
     public var advice: RemapAdvice
-    /// For ``RemapKind/rewritten``: the page already lies over exactly this frame, so dropping its copy is enough.
-    public var liesOverFrame: Bool
     /// What became of the page; filled in by the merge.
     public var outcome: RemapOutcome
 
     /// Describes a page to merge.
     public init(
         index: UInt32, kind: RemapKind, frame: UnsafeRawPointer? = nil, segment: Int32 = -1, fileOffset: UInt64 = 0,
-        advice: RemapAdvice = .none, liesOverFrame: Bool = false
+        advice: RemapAdvice = .none
     ) {
         unsafe self.frame = frame
         self.fileOffset = fileOffset
@@ -104,7 +101,6 @@ public struct RemapPage {
         self.segment = segment
         self.kind = kind
         self.advice = advice
-        self.liesOverFrame = liesOverFrame
         self.outcome = .pending
     }
 }

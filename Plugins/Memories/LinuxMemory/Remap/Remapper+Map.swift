@@ -29,10 +29,10 @@ extension Remapper {
             let page = batch[end]
             let distance = end - position
             guard Int(page.index) == Int(first.index) + distance, page.advice == first.advice else { break }
-            if first.kind == .rewrittenZeros {
-                guard page.kind == .rewrittenZeros else { break }
+            if first.kind == .sharedZeros {
+                guard page.kind == .sharedZeros else { break }
             } else {
-                guard page.kind == .frame || page.kind == .rewritten, page.segment == first.segment,
+                guard page.kind == .frame || page.kind == .shared, page.segment == first.segment,
                     page.fileOffset == first.fileOffset + UInt64(distance * pageSize)
                 else { break }
             }
@@ -47,25 +47,13 @@ extension Remapper {
         let address = batch.address(run.lowerBound)
         let size = run.count * pageSize
         batch.report.mapCalls &+= 1
-        if liesOverFrames(batch, run) {
-            return batch.report.count(lm_madvise(address, size, Int32(LM_MADV_DONTNEED))) == 0
-        }
-        let isZero = first.kind == .rewrittenZeros
+        let isZero = first.kind == .sharedZeros
         let mapped = replace(
             &batch.report, address, size, segment: isZero ? -1 : first.segment, offset: first.fileOffset,
             advice: first.advice)
         guard mapped else { return false }
         if !isZero, run.count >= populatesFrom {
             _ = batch.report.count(lm_madvise(address, size, Int32(LM_MADV_POPULATE_READ)))
-        }
-        return true
-    }
-
-    /// Whether all pages of the run need only drop their copies.
-    private func liesOverFrames(_ batch: Batch, _ run: Range<Int>) -> Bool {
-        for position in run {
-            let page = batch[position]
-            if page.kind != .rewritten || !page.liesOverFrame { return false }
         }
         return true
     }
@@ -103,7 +91,7 @@ extension Remapper {
             switch batch[position].kind {
             // Zeros need no mapping.
             case .zeros: batch.decide(position, .merged)
-            case .rewritten, .rewrittenZeros: batch.decide(position, outcome)
+            case .shared, .sharedZeros: batch.decide(position, outcome)
             case .frame: break
             }
         }

@@ -15,11 +15,10 @@ extension Remapper {
     ///   - base: The first page. All pages lie in merged runs.
     ///   - pageCount: At most ``windowCapacity``.
     ///   - advice: The area's advice.
-    ///   - copiesRewritten: Whether rewritten pages are copied too, so that nothing of the segment stays mapped. Writes
-    ///     that come through a pin at that moment would be lost: only for a process that has no source of pins.
+    ///   - protection: What the copies are to permit, where that is not reading and writing: reading has to be in it.
     ///   - outcomes: Room for one outcome a page: merged (it is anonymous memory now), rewritten, mapLimit or failed.
     public mutating func unmerge(
-        _ base: UnsafeMutableRawPointer, pageCount: Int, advice: RemapAdvice, copiesRewritten: Bool = false,
+        _ base: UnsafeMutableRawPointer, pageCount: Int, advice: RemapAdvice, protection: Int32 = 3,
         outcomes: UnsafeMutablePointer<RemapOutcome>
     ) -> RemapReport {
         var report = RemapReport()
@@ -40,14 +39,14 @@ extension Remapper {
             unsafe readMap(start, pageCount, into: scratch.windowMap, &report)
             var place = 0
             while place < pageCount {
-                let end = copiesRewritten ? pageCount : endOfFrames(from: place, pageCount)
+                let end = endOfFrames(from: place, pageCount)
                 if end == place {
                     // SAFETY: as above.
                     unsafe outcomes[place] = .rewritten
                     place += 1
                     continue
                 }
-                guard replaceByCopies(&report, start, copies, place..<end) else { break }
+                guard replaceByCopies(&report, start, copies, place..<end, protection) else { break }
                 dropCopies(&report, copies, rest..<place)
                 rest = end
                 for page in place..<end { unsafe outcomes[page] = .merged }
@@ -174,7 +173,7 @@ extension Remapper {
 
     /// Copies a run and puts the copy in its place. `false` if the kernel refuses; the run is then as it was.
     private func replaceByCopies(
-        _ report: inout RemapReport, _ start: UInt, _ copies: UInt, _ run: Range<Int>
+        _ report: inout RemapReport, _ start: UInt, _ copies: UInt, _ run: Range<Int>, _ protection: Int32
     ) -> Bool {
         let offset = UInt(run.lowerBound * pageSize)
         let size = run.count * pageSize
@@ -183,6 +182,9 @@ extension Remapper {
         unsafe lm_copy(
             UnsafeMutableRawPointer(bitPattern: copies + offset).unsafelyUnwrapped,
             UnsafeRawPointer(bitPattern: address).unsafelyUnwrapped, size)
+        if protection != Int32(LM_PROT_READ | LM_PROT_WRITE),
+            report.count(lm_mprotect(copies + offset, size, protection)) != 0
+        { return false }
         while true {
             report.mapCalls &+= 1
             report.systemCalls &+= 1

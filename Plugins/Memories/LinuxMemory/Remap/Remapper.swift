@@ -28,9 +28,6 @@ public struct Remapper: ~Copyable {
 
     /// Tracks what is written between merges.
     public let tracker: Tracker
-    /// Whether pages of merged runs that were written since may merge again. Writes that come through a pin at that
-    /// moment would be lost: allow it only in a process that has no source of pins.
-    public var mergesRewritten: Bool
     /// Runs of at least this many pages have their frames entered into the page table at once, so that the first
     /// reads do not fault: 0.4 microseconds a page instead of 1.3 for the fault. `Int.max` for none.
     public var populatesFrom = 4
@@ -55,12 +52,11 @@ public struct Remapper: ~Copyable {
     /// Opens a remapper for the memory of this process.
     ///
     /// - Parameters:
-    ///   - mergesRewritten: See ``mergesRewritten``.
     ///   - pageSize: Bytes in a page.
     ///   - device: An open /dev/userfaultfd that was handed over, for a process that may not open it; below 0: none.
     ///     It is not closed.
     /// - Throws: What is missing; see also ``RemapFeatures/missing``.
-    public init(mergesRewritten: Bool = true, pageSize: Int = 4096, device: Int32 = -1) throws(RemapError) {
+    public init(pageSize: Int = 4096, device: Int32 = -1) throws(RemapError) {
         let tracker = try Tracker(pageSize: pageSize, device: device)
         let opened = openUserfault(device)
         guard opened.descriptor >= 0 else { throw RemapError(call: .openUserfault, code: -opened.descriptor) }
@@ -84,7 +80,6 @@ public struct Remapper: ~Copyable {
             throw failure
         }
         self.tracker = tracker
-        self.mergesRewritten = mergesRewritten
         self.context = opened.descriptor
         self.pageSize = pageSize
         self.staging = memory.staging
@@ -157,5 +152,7 @@ public struct Remapper: ~Copyable {
         public static var noFirstCompare: Self { Self(rawValue: 8) }
         /// Errors of UFFDIO_MOVE are believed without a look into the page map.
         public static var noPagemapRule: Self { Self(rawValue: 4) }
+        /// Pages of merged runs that were written since are given up as if nobody could write through a pin.
+        public static var trustsRewritten: Self { Self(rawValue: 16) }
     }
 #endif

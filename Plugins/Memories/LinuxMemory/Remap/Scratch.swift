@@ -146,7 +146,7 @@ struct Batch {
     func moves(_ position: Int) -> Bool {
         switch self[position].kind {
         case .frame, .zeros: true
-        case .rewritten, .rewrittenZeros: false
+        case .shared, .sharedZeros: false
         }
     }
 

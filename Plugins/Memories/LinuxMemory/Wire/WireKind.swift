@@ -52,7 +52,7 @@ public enum WireKind: UInt16, Sendable {
     case unmerge = 36
     /// ``WireRange`` (only the area counts): report every page as changed the next time. Answer: empty.
     case forget = 37
-    /// ``WireSegment`` (only the number counts): take pages that were rewritten since their merge off this segment.
+    /// ``WireSegment`` (only the number counts): take pages that still are their frames off this segment.
     /// Answer: ``WireWork``.
     case evacuate = 38
     /// Empty. Answer: ``WireStatistics``, entries ``WireRefusal``.

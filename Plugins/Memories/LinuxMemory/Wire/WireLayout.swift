@@ -111,11 +111,9 @@ public enum WireChecksum: UInt32, Sendable {
 public struct WireSettings: Sendable, BitwiseCopyable {
     /// The share of vm.max_map_count that the process may use before merging stops making map entries, 1 to 90.
     public var vmaBudgetPercent: UInt32 = 50
-    /// ``mergeRewritten``, ``excludeDontDump``.
-    public var flags: UInt32 = 1
+    /// ``excludeDontDump``.
+    public var flags: UInt32 = 0
 
-    /// Pages that were merged and written since may merge again while there is no sign of pinned I/O.
-    public static var mergeRewritten: UInt32 { 1 }
     /// Memory that is left out of core dumps (MADV_DONTDUMP) is not merged.
     public static var excludeDontDump: UInt32 { 2 }
 

@@ -33,6 +33,8 @@ public enum WireReason: UInt32, Sendable {
     case mixedAdvice = 14
     /// Left out of core dumps, and the settings say that such memory is not merged.
     case dontDump = 15
+    /// Written since it was merged: it keeps memory of its own until it is discarded or mapped anew.
+    case rewritten = 16
 
     /// One line for people.
     public var text: StaticString {
@@ -52,6 +54,7 @@ public enum WireReason: UInt32, Sendable {
         case .kernelTooOld: "the kernel lacks UFFDIO_MOVE or PAGEMAP_SCAN (Linux 6.8)"
         case .noProc: "/proc cannot be read"
         case .dontDump: "marked MADV_DONTDUMP"
+        case .rewritten: "written since it was merged"
         case .mixedAdvice: "different madvise advice on parts of it"
         }
     }

@@ -114,7 +114,6 @@ extension DaemonSettings {
     var wire: WireSettings {
         var wire = WireSettings()
         wire.vmaBudgetPercent = vmaBudgetPercent
-        wire.flags = mergesRewritten ? WireSettings.mergeRewritten : 0
         if excludesDontDump { wire.flags |= WireSettings.excludeDontDump }
         return wire
     }

@@ -187,7 +187,6 @@ extension SamepageDaemon {
                 state.settings.vmaBudgetPercent = settings.vmaBudgetPercent
             }
             state.toldSettings = settings
-            state.settings.mergesRewritten = settings.mergesRewritten
             state.settings.excludesDontDump = settings.excludesDontDump
             state.settings.lingerSeconds = max(0, settings.lingerSeconds)
             state.tellSettings()

@@ -140,16 +140,6 @@ extension InProcessMemory: PageMerger {
 
     func release(_ rows: [FrameRow]) {
         for row in rows { store.release(row) }
-        rehomeStragglers()
-    }
-
-    /// Takes pages that were written since their merge off segments that hold nothing else, so that these can go.
-    private func rehomeStragglers() {
-        let segments = store.stragglers
-        guard !segments.isEmpty, settings.rewrittenPages == .mergeWithoutPins, PinSources.sign() == nil else { return }
-        for region in regions.values {
-            returnToAnonymous(region) { segments.contains(Int($0.rawValue / FrameStore.framesPerSegment)) }
-        }
         store.dropUnused()
     }
 }

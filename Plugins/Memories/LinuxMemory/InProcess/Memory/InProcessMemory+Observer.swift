@@ -83,11 +83,29 @@ extension InProcessMemory: PageObserver {
         let end = UInt32((run.end - base) / UInt64(pageSize))
         // A page of a file is still its frame: only read, or just merged.
         guard !run.isFile else { return }
-        if let last = runs.last, last.state == .changed, last.start + last.count == start {
-            runs[runs.count - 1].count += end - start
-        } else {
-            runs.append(ObservedRun(start: start, count: end - start, state: .changed))
+        for page in start..<end {
+            var state = ObservedRun.State.changed
+            if !mergesRewritten, region.frame(at: page) != nil {
+                if region.isRewritten(page) { continue }
+                // Nothing of it can be merged any more.
+                region.noteRewritten(page)
+                state = .discarded
+            }
+            if let last = runs.last, last.state == state, last.start + last.count == page {
+                runs[runs.count - 1].count += 1
+            } else {
+                runs.append(ObservedRun(start: page, count: 1, state: state))
+            }
         }
+    }
+
+    /// Whether pages that were written since their merge are candidates again: only for a test that shows what that loses.
+    private var mergesRewritten: Bool {
+        #if Mutants
+            return RemapMutants(rawValue: settings.mutants).contains(.trustsRewritten)
+        #else
+            return false
+        #endif
     }
 
     func forgetObservations(of area: AreaID) {

@@ -41,7 +41,7 @@ extension InProcessMemory {
         }
         let before = region.boundaries(around: pages)
         var results = [RemapOutcome](repeating: .pending, count: pages.count)
-        guard let report = unmerge(pages, of: region, copiesRewritten: false, into: &results) else {
+        guard let report = unmerge(pages, of: region, into: &results) else {
             for _ in pages { outcome.append(.busy) }
             return
         }
@@ -67,20 +67,19 @@ extension InProcessMemory {
 
     /// Unmerges a run of at most a window; `nil` when a fork was under way all the time.
     private func unmerge(
-        _ pages: Range<UInt32>, of region: RegionRecord, copiesRewritten: Bool, into results: inout [RemapOutcome]
+        _ pages: Range<UInt32>, of region: RegionRecord, into results: inout [RemapOutcome]
     ) -> RemapReport? {
         unsafe results.withUnsafeMutableBufferPointer { buffer in
             ForkGuard.holdingOffForks(attempts: 200) {
                 // SAFETY: the pages belong to the region, and the buffer has room for one outcome each.
                 unsafe remapper!.unmerge(
                     region.address(of: pages.lowerBound, pageSize: pageSize), pageCount: pages.count,
-                    advice: region.advice, copiesRewritten: copiesRewritten, outcomes: buffer.baseAddress!)
+                    advice: region.advice, outcomes: buffer.baseAddress!)
             }
         }
     }
 
-    /// Takes pages that were rewritten out of their private file mappings, as if they had never been merged. Only while nobody can
-    /// write through pins.
+    /// Takes pages that still are their frames out of their private file mappings, as if they had never been merged.
     ///
     /// - Parameter isMeant: Whether pages over this frame are meant.
     func returnToAnonymous(_ region: RegionRecord, where isMeant: (Frame) -> Bool) {
@@ -99,7 +98,7 @@ extension InProcessMemory {
             }
             var results = [RemapOutcome](repeating: .pending, count: Int(end - page))
             let before = region.boundaries(around: page..<end)
-            if let report = unmerge(page..<end, of: region, copiesRewritten: true, into: &results) {
+            if let report = unmerge(page..<end, of: region, into: &results) {
                 record(report)
                 for (place, result) in zip(page..<end, results) where result == .merged {
                     region.setFrame(nil, at: place)
@@ -142,6 +141,7 @@ extension InProcessMemory {
         budget.recount()
         var statistics = statistics
         statistics.framesInUse = store.framesInUse
+        statistics.rewrittenPages = regions.values.reduce(0) { $0 + $1.rewrittenCount }
         statistics.framesHeld = store.framesHeld
         statistics.storedBytes = store.storedBytes
         statistics.mapEntries = budget.inUse

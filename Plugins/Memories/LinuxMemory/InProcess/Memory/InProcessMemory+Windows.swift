@@ -28,11 +28,6 @@ extension InProcessMemory {
             for place in range { outcome.sites[scratch.work[place].site] = .gone }
             return
         }
-        if range.contains(where: { region.frame(at: scratch.work[$0].page.index) != nil }) {
-            let reason = settings.rewrittenPages == .leave ? "the setting says so" : PinSources.sign()
-            statistics.rewrittenPagesLeft = reason
-            remapper!.mergesRewritten = reason == nil
-        }
         let base = scratch.work[range.lowerBound].page.index
         var count = 0
         for run in runs(in: range, of: region) {
@@ -43,7 +38,7 @@ extension InProcessMemory {
                 continue
             }
             for place in run {
-                if !remapper!.mergesRewritten, region.frame(at: scratch.work[place].page.index) != nil {
+                if region.isRewritten(scratch.work[place].page.index) {
                     outcome.sites[scratch.work[place].site] = .busy
                     continue
                 }
@@ -120,12 +115,12 @@ extension InProcessMemory {
         let index = work.page.index - base
         guard let frame = work.frame else {
             return unsafe RemapPage(
-                index: index, kind: present == nil ? .zeros : .rewrittenZeros, advice: region.advice)
+                index: index, kind: present == nil ? .zeros : .sharedZeros, advice: region.advice)
         }
         let (descriptor, offset) = store.location(of: frame)
         return unsafe RemapPage(
-            index: index, kind: present == nil ? .frame : .rewritten, frame: store.bytes(of: frame),
-            segment: descriptor, fileOffset: UInt64(offset), advice: region.advice, liesOverFrame: present == frame)
+            index: index, kind: present == nil ? .frame : .shared, frame: store.bytes(of: frame),
+            segment: descriptor, fileOffset: UInt64(offset), advice: region.advice)
     }
 
     /// Takes over what became of each page of a window.

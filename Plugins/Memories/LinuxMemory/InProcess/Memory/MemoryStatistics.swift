@@ -28,8 +28,8 @@ public struct MemoryStatistics: Sendable, Hashable {
     public var mapEntries = 0
     /// Map entries at which merging makes no more.
     public var mapEntryLimit = 0
-    /// Why rewritten pages are left alone at the moment, `nil` if they are not.
-    public var rewrittenPagesLeft: String?
+    /// Pages that were written since they merged: they keep memory of their own until they are discarded.
+    public var rewrittenPages = 0
 
     /// CPU time of the merging thread by step.
     public var cpu = StepTimes()

@@ -18,6 +18,8 @@ final class RegionRecord {
     var lacksTracking = false
     /// Pages discarded since they were last observed, a bit each; empty when there are none.
     private var discarded: [UInt64] = []
+    /// Pages over frames that were written since, a bit each; empty when there are none.
+    private var rewritten: [UInt64] = []
     private let references: FrameReferences
     /// The forks of the process when pages were last taken back from children, and those pages.
     private var takenBackAfter: UInt64 = 0
@@ -64,11 +66,30 @@ final class RegionRecord {
         if let frame { references.add(1, for: frame) }
         // SAFETY: callers keep to the region's pages.
         unsafe frames[Int(page)] = frame.map { $0.rawValue + 1 } ?? 0
+        if !rewritten.isEmpty { rewritten[Int(page >> 6)] &= ~(1 << UInt64(page & 63)) }
     }
+
+    /// Whether a page over a frame is known to have been written since. It stays as it is, and is no candidate, until it is
+    /// discarded: the kernel offers no test for writes through pins there.
+    func isRewritten(_ page: UInt32) -> Bool {
+        !rewritten.isEmpty && rewritten[Int(page >> 6)] & 1 << UInt64(page & 63) != 0
+    }
+
+    /// Notes that a page over a frame was written.
+    func noteRewritten(_ page: UInt32) {
+        if rewritten.isEmpty { rewritten = [UInt64](repeating: 0, count: (Int(pageCount) + 63) / 64) }
+        rewritten[Int(page >> 6)] |= 1 << UInt64(page & 63)
+    }
+
+    /// How many pages were written since they merged.
+    var rewrittenCount: Int { rewritten.reduce(0) { $0 + $1.nonzeroBitCount } }
 
     /// Takes over what another record knows of the pages that both have.
     func copyFrames(from other: RegionRecord) {
-        for page in 0..<min(pageCount, other.pageCount) { setFrame(other.frame(at: page), at: page) }
+        for page in 0..<min(pageCount, other.pageCount) {
+            setFrame(other.frame(at: page), at: page)
+            if other.isRewritten(page) { noteRewritten(page) }
+        }
     }
 
     /// Whether a page and the one after it are in different map entries, as far as merging made them.

@@ -1,10 +1,8 @@
-/// What happens to pages that were merged, were written since, and are equal to a merged content again.
+/// What happens to pages that were merged and written since.
 ///
 /// Such a page lies in a private file mapping, where the kernel offers no test for device I/O into pinned pages.
 public enum RewrittenPages: String, Sendable, Hashable, CaseIterable {
-    /// Merge them while the process shows no sign of pinned I/O (io_uring, AIO, direct I/O, pinned memory).
-    case mergeWithoutPins = "merge-without-pins"
-    /// Leave them as they are.
+    /// They keep memory of their own until they are discarded, unmapped or mapped anew.
     case leave
 }
 
@@ -14,11 +12,12 @@ public struct InProcessSettings: Sendable, Hashable {
     /// to 90 (attribute `vma_budget_percent`).
     public var vmaBudgetPercent: UInt32 = 50
     /// What happens to rewritten pages of merged runs.
-    public var rewrittenPages = RewrittenPages.mergeWithoutPins
+    public var rewrittenPages = RewrittenPages.leave
     /// Whether memory that is left out of core dumps (MADV_DONTDUMP) is not merged: it cannot be registered.
     public var excludesDontDump = false
     #if Mutants
-        /// Safety to take out, by raw value of `RemapMutants`: 1 write protection, 2 second compare, 4 page map rule.
+        /// Safety to take out, by raw value of `RemapMutants`: 1 write protection, 2 second compare, 4 page map rule, 16 trust in
+        /// rewritten pages.
         public var mutants: UInt8 = 0
     #endif
 
