@@ -56,7 +56,7 @@ extension RealMemory {
         @Test("No map entries left in the middle: nothing is lost, and later all works again", arguments: [2, 40])
         func exhausted(spare: Int) async {
             await #expect(processExitsWith: .success) { [spare] in
-                let merger = try InProcessMerger.quiet(rowLength: 1, budget: 90, rewritten: .mergeWithoutPins)
+                let merger = try InProcessMerger.quiet(rowLength: 1, budget: 90)
                 let region = try MergeableRegion.allocate(byteCount: 16 * mebi, in: merger)
                 let adopted = Mapping(pages: 256)
                 let second = try unsafe MergeableRegion.adopt(adopted.buffer, in: merger)

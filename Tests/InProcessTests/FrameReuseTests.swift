@@ -11,7 +11,7 @@ extension RealMemory {
         @Test("A rewritten page never falls back on a frame of a segment that is gone")
         func reusedNumbers() throws {
             // A page that lies over a frame of a segment that was dropped meets a new segment of the same number.
-            let merger = try InProcessMerger.quiet(rowLength: 1, rewritten: .mergeWithoutPins)
+            let merger = try InProcessMerger.quiet(rowLength: 1)
             let pages = Self.segment
             let spare = pages / 16
             let region = try MergeableRegion.allocate(byteCount: (2 * pages + 2 * spare) * pageSize, in: merger)

@@ -9,16 +9,10 @@ extension RealMemory {
         @Test("A rewritten page is left alone from the moment it is pinned", .enabled(if: ringsAreThere, "no io_uring"))
         func pinnedLately() async {
             await #expect(processExitsWith: .success) {
-                let merger = try InProcessMerger.quiet(rewritten: .mergeWithoutPins)
+                let merger = try InProcessMerger.quiet()
                 let region = try MergeableRegion.allocate(byteCount: 64 * pageSize, in: merger)
                 try region.fill { _ in 5 }
                 #expect(try merger.mergeNow().pagesSharing > 0, "merger.mergeNow().pagesSharing > 0")
-                // Merges again, and finds no sign of pins.
-                try region.poke(3, 1)
-                try region.poke(3, Content.word(0, seed: 5))
-                #expect(try merger.mergeNow().pagesSharing > 0, "merger.mergeNow().pagesSharing > 0")
-                #expect(try region.census().merged == 64, "region.census().merged == 64")
-
                 var ring = unsafe tw_ring()
                 #expect(unsafe tw_ring_open(&ring) == 0, "tw_ring_open(&ring) == 0")
                 try region.poke(9, 1)

@@ -21,7 +21,7 @@ extension RealMemory {
         func noMemory(spare: Int) async {
             await #expect(processExitsWith: .success) { [spare] in
                 tw_stock_up(64 << 20)
-                let merger = try InProcessMerger.quiet(rewritten: .mergeWithoutPins)
+                let merger = try InProcessMerger.quiet()
                 let region = try MergeableRegion.allocate(byteCount: 16 * mebi, in: merger)
                 let seed = { (page: Int) in 1 + page % 512 }
                 try region.fill(seed: seed)
@@ -63,7 +63,7 @@ extension RealMemory {
         @Test("No descriptors left: merging goes on with what there is, contents stay")
         func noDescriptors() async {
             await #expect(processExitsWith: .success) {
-                let merger = try InProcessMerger.quiet(rewritten: .mergeWithoutPins)
+                let merger = try InProcessMerger.quiet()
                 let region = try MergeableRegion.allocate(byteCount: 16 * mebi, in: merger)
                 let seed = { (page: Int) in 1 + page % 512 }
                 var limit = rlimit(rlim_cur: 3, rlim_max: 4096)

@@ -18,7 +18,6 @@ extension InProcessMerger {
     /// A merger that scans only when it is told to, unless other values are given.
     static func quiet(
         rowLength: UInt32 = 64, usesZeroPages: Bool = true, budget: UInt32 = 50,
-        rewritten: RewrittenPages = .mergeWithoutPins,
         excludesDontDump: Bool = false, sleep: String = "1000000"
     ) throws -> InProcessMerger {
         var configuration = SamepageConfiguration()
@@ -26,7 +25,6 @@ extension InProcessMerger {
         configuration.merger.rowLength = rowLength
         configuration.merger.usesZeroPages = usesZeroPages
         configuration.inProcess.vmaBudgetPercent = budget
-        configuration.inProcess.rewrittenPages = rewritten
         configuration.inProcess.excludesDontDump = excludesDontDump
         return try InProcessMerger(configuration)
     }

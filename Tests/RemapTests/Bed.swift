@@ -54,7 +54,7 @@ final class Bed {
             window: region.pointer(window * 512), pageCount: size, pages: list, count: pages.count)
         let outcomes = pages.indices.map { unsafe list[$0].outcome }
         for (page, outcome) in zip(pages, outcomes) where outcome == .merged {
-            isMerged[window * 512 + Int(page.index)] = page.kind == .frame || page.kind == .rewritten
+            isMerged[window * 512 + Int(page.index)] = page.kind == .frame || page.kind == .shared
         }
         return (report, outcomes)
     }

@@ -26,7 +26,7 @@ extension Bed {
         var list: [RemapPage] = []
         for page in 0..<region.count {
             guard entries[page] & LM_PAGEMAP_PRESENT != 0, entries[page] & LM_PAGEMAP_FILE == 0 else { continue }
-            list.append(self.page(page, kind: isMerged[page] ? .rewritten : .frame, liesOverFrame: isMerged[page]))
+            list.append(self.page(page, kind: isMerged[page] ? .shared : .frame))
         }
         return list.isEmpty ? RemapReport() : merge(list).report
     }
@@ -59,10 +59,10 @@ struct ConcurrencyTests {
             #expect(crowd.lostWrites > 0)
         }
 
-        @Test("Without write protection alone, rewritten pages lose writes")
+        @Test("Where rewritten pages are trusted and not protected, writes are lost")
         func mutantOfRewritten() throws {
             let bed = try Bed(pages: 256)
-            bed.remapper.mutants = .noWriteProtection
+            bed.remapper.mutants = RemapMutants(rawValue: 17)
             let crowd = Crowd(on: bed.region)
             crowd.run { _ = bed.churn(milliseconds: 4000) }
             #expect(crowd.lostWrites > 0)

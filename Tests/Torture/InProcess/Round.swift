@@ -35,7 +35,6 @@ struct Round {
     func run(nanoseconds: UInt64) throws -> (Counters, MemoryStatistics) {
         var configuration = SamepageConfiguration()
         configuration.policyAttributes = ["pages_to_scan": "65536", "sleep_millisecs": "0"]
-        configuration.inProcess.rewrittenPages = rewrites ? .mergeWithoutPins : .leave
         configuration.merger.rowLength = number % 3 == 0 ? 1 : 64
         configuration.merger.usesZeroPages = number % 5 != 4
         #if Mutants

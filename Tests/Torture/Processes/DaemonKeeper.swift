@@ -14,13 +14,12 @@ final class DaemonKeeper {
     private var idle: [String: Int] = [:]
     let epoch: Epoch
 
-    init(samepage: String, socket: String, log: String, leavesRewritten: Bool, epoch: Epoch) throws {
+    init(samepage: String, socket: String, log: String, epoch: Epoch) throws {
         self.socket = socket
         self.log = log
         self.epoch = epoch
         command = [
             samepage, "daemon", "--socket", socket, "--sleep-millisecs", "5", "--linger-seconds", "0",
-            "--rewritten-pages", leavesRewritten ? "leave" : "merge-without-pins",
         ]
         program = try Program(command, log: log)
         epoch.begin()

@@ -13,7 +13,7 @@ struct ProcessRound {
     let tool: String
     let script: String
 
-    /// In every second round the programs write through pins too; there rewritten pages are left alone.
+    /// In every second round the programs write through pins too; not so in the others, so that more pages merge.
     var byPins: Bool { options.pins ?? (number % 2 == 1) }
 
     func run(nanoseconds: UInt64) throws -> Watcher.Sums {
@@ -22,8 +22,7 @@ struct ProcessRound {
         let epoch = Epoch()
         let socket = "\(folder)/socket"
         let daemon = try DaemonKeeper(
-            samepage: options.samepage, socket: socket, log: "\(folder)/daemon.log", leavesRewritten: byPins,
-            epoch: epoch)
+            samepage: options.samepage, socket: socket, log: "\(folder)/daemon.log", epoch: epoch)
         board.command(.work)
         var environment: [String: String] = [:]
         if let mutant = options.mutant { environment["SAMEPAGE_MUTANTS"] = "\(mutant.bits)" }

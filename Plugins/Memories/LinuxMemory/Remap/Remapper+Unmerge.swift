@@ -184,7 +184,9 @@ extension Remapper {
             UnsafeRawPointer(bitPattern: address).unsafelyUnwrapped, size)
         if protection != Int32(LM_PROT_READ | LM_PROT_WRITE),
             report.count(lm_mprotect(copies + offset, size, protection)) != 0
-        { return false }
+        {
+            return false
+        }
         while true {
             report.mapCalls &+= 1
             report.systemCalls &+= 1

@@ -113,14 +113,6 @@ struct FrameStore: ~Copyable {
         return written < 0 ? written : written / pageSize
     }
 
-    /// Segments whose frames are all released, and which pages still lie over.
-    var stragglers: [Int] {
-        segments.indices.filter { index in
-            guard let segment = segments[index] else { return false }
-            return segment.released == segment.used && references.count(ofSegment: index) > 0
-        }
-    }
-
     /// Drops all segments that nobody needs any more.
     mutating func dropUnused() {
         for index in segments.indices { dropIfUnused(index) }
