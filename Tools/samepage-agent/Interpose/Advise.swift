@@ -129,7 +129,7 @@ private func coversWanted(_ range: UnsafeMutablePointer<AgentRange>, _ first: In
     // SAFETY: places of the range's own pages.
     for page in 0..<Int(unsafe range.pointee.pageCount) where page < first || page >= last {
         let entry = unsafe range.pointee.entries[page]
-        if !entry.isGone || entry.liesOverFrame { return false }
+        if entry.isKept { return false }
     }
     return true
 }

@@ -48,6 +48,10 @@ func forgetUnmapped(_ start: UInt, _ end: UInt) {
     while let run = ranges.knownRun(from: address, limit: end) {
         address = run.start
         var size = run.end - run.start
+        if !ranges.keepsAny(run.start, run.end), ownMappings.nextOwn(from: run.start, limit: run.end) == run.end {
+            address = run.end
+            continue
+        }
         while address < run.end {
             size = min(size, run.end - address)
             // Only the kernel's map knows: large parts are asked for first, and halved where they differ.

@@ -68,6 +68,9 @@ struct PageEntry: Equatable {
         set { set(1 << 31, newValue) }
     }
 
+    /// Whether the page is wanted, or lies over a frame: gone pages without one are nothing to the agent.
+    var isKept: Bool { !isGone || liesOverFrame }
+
     /// Whether the page may be read, tracked and merged.
     var isMergeable: Bool { bits & 3 << 30 == 0 }
 

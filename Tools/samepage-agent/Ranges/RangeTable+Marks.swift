@@ -50,19 +50,39 @@ extension RangeTable {
         return found
     }
 
-    /// The pages between two addresses were unmapped or replaced: nothing of them is left.
+    /// The pages between two addresses were unmapped or replaced: nothing of them is left. Pages already gone are no
+    /// news.
     func markUnmapped(_ start: UInt, _ end: UInt) {
+        var isNews = false
         unsafe forEachPart(start, end) { range, first, last in
+            var isChanged = false
             // SAFETY: places of the range's own pages.
-            for page in first..<last {
+            for page in first..<last where unsafe range.pointee.entries[page].isKept {
                 var entry = PageEntry.fresh
                 entry.isGone = true
                 entry.isDiscarded = true
                 unsafe range.pointee.entries[page] = entry
+                isChanged = true
             }
+            guard isChanged else { return }
             unsafe noteChange(range)
+            isNews = true
         }
-        settle(start, end)
+        if isNews { settle(start, end) }
+    }
+
+    /// Whether any page between two addresses is wanted, or lies over a frame.
+    func keepsAny(_ start: UInt, _ end: UInt) -> Bool {
+        var found = false
+        unsafe forEachPart(start, end) { range, first, last in
+            guard !found else { return }
+            // SAFETY: places of the range's own pages.
+            for page in first..<last where unsafe range.pointee.entries[page].isKept {
+                found = true
+                return
+            }
+        }
+        return found
     }
 
     /// The program does not want the pages between two addresses merged any more. What lies over a frame still does.
@@ -167,7 +187,7 @@ extension RangeTable {
         // SAFETY: places of the range's own pages.
         for page in 0..<Int(unsafe range.pointee.pageCount) {
             let entry = unsafe range.pointee.entries[page]
-            if !entry.isGone || entry.liesOverFrame { return false }
+            if entry.isKept { return false }
         }
         return true
     }
