@@ -23,6 +23,7 @@
 #include "LMAtomic.h"
 #include "LMProgram.h"
 #include "LMProgramCalls.h"
+#include "LMFilter.h"
 #include "LMStore.h"
 #include "LMService.h"
 #include "LMIdentity.h"

@@ -36,4 +36,13 @@ static inline void lm_atomic_store_wide(uintptr_t *word, uintptr_t value) {
 /// that of the thread it stands for.
 static inline uintptr_t lm_this_thread(void) { return (uintptr_t)__builtin_thread_pointer(); }
 
+/// For loops that wait for another thread without a system call.
+static inline void lm_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("yield");
+#endif
+}
+
 #endif

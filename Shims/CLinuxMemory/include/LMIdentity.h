@@ -61,6 +61,7 @@ enum { LM_ESRCH = 3 };
 
 enum {
     LM_CLOCK_MONOTONIC = 1,
+    LM_CLOCK_PROCESS_CPU = 2,
     LM_CLOCK_THREAD_CPU = 3,
 };
 

@@ -69,6 +69,13 @@ static inline int lm_address_space_is_limited(void) {
     return lm_system_call(SYS_prlimit64, 0, 9, 0, (long)limit, 0, 0) != 0 || limit[0] != ~(uint64_t)0;
 }
 
+/// RLIMIT_CPU of the process, in seconds; all ones without one.
+static inline uint64_t lm_cpu_limit(void) {
+    uint64_t limit[2] = {~(uint64_t)0, 0};
+    lm_system_call(SYS_prlimit64, 0, 0, 0, (long)limit, 0, 0);
+    return limit[0];
+}
+
 /// The numbers of calls that a program may make by syscall().
 enum {
     LM_SYS_MMAP = SYS_mmap,

@@ -7,7 +7,8 @@ public func interposedMadvise(_ address: UInt, _ size: Int, _ advice: Int32) -> 
 }
 
 func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
-    if isAgentOff { return lm_madvise(address, size, advice) }
+    let isForMerging = advice == Int32(LM_MADV_MERGEABLE) || advice == Int32(LM_MADV_UNMERGEABLE)
+    if isAgentOff, isForMerging || !isWatching { return lm_madvise(address, size, advice) }
     guard let end = pageEnd(address, size) else { return lm_madvise(address, size, advice) }
     if advice == Int32(LM_MADV_MERGEABLE) { return markMergeable(address, end) }
     guard isWatching, address < end else {

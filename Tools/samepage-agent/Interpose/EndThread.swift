@@ -5,7 +5,7 @@ internal import CLinuxMemory
 /// as libc would. Its cleanup handlers do not run in that case.
 @c(pthread_exit)
 public func interposedThreadExit(_ result: UnsafeMutableRawPointer?) -> Never {
-    if unsafe lm_process_id() == lm_thread_id() && lm_atomic_load(&agentThread.state) != 0 {
+    if unsafe !isAgentOff && lm_process_id() == lm_thread_id() && lm_atomic_load(&agentThread.state) != 0 {
         var pause: Int64 = 1_000_000
         // Where it cannot be read the others must not be cut short: rather the process never ends.
         while let count = numberOfThreads() {

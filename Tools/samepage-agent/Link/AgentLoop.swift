@@ -5,7 +5,7 @@ import CLinuxMemory
 /// Connected and idle it sleeps until someone calls: no timers, but one after uploads.
 func agentMain() {
     prepare()
-    while !mustAgentThreadEnd {
+    while !mustAgentThreadEnd, !link.mustRest {
         runPendingJob()
         if link.needsLook { lookAfterRanges() }
         if link.stage == .closed, wantsConnection(), now() >= link.deadline { connect() }
@@ -21,6 +21,9 @@ private func rest() {
     disconnect(retryAfter: 0)
     link.deadline = 0
     work.closeRemapper()
+    work.rights.close()
+    work.cpu = CPUBudget()
+    link.mustRest = false
     if link.doorbell >= 0 { _ = lm_close(link.doorbell) }
     link.doorbell = -1
     link.needsLook = true
@@ -74,7 +77,10 @@ private func remaining(_ time: UInt64) -> UInt64 {
 
 /// Sleeps until a message, a call of the program, or the time is up.
 private func wait(_ nanoseconds: UInt64?) {
-    var socket = lm_poll_entry(descriptor: link.socket, events: Int16(LM_POLL_IN), found: 0)
+    // While its CPU time is used up the thread does what the program asks for, and nothing for the daemon.
+    let pause = work.cpu.wait()
+    let nanoseconds = pause.map { min($0, nanoseconds ?? $0) } ?? nanoseconds
+    var socket = lm_poll_entry(descriptor: pause == nil ? link.socket : -1, events: Int16(LM_POLL_IN), found: 0)
     var bell = lm_poll_entry(descriptor: link.doorbell, events: Int16(LM_POLL_IN), found: 0)
     poll(&socket, &bell, nanoseconds)
     if bell.found != 0 || link.doorbell < 0 {

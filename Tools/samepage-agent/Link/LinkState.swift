@@ -49,6 +49,8 @@ struct LinkState {
     /// Where the search for written pages of stores that are gone, and for those not wanted any more, goes on; `nil`
     /// when there is none under way.
     var leftOverCursor: UInt?
+    /// The thread has to end: it may not do what the program may, or its CPU time is needed.
+    var mustRest = false
     /// A job is under way, from within a request.
     var isInJob = false
 }

@@ -2,6 +2,7 @@ import CLinuxMemory
 
 /// Carries out a request of the daemon and answers it; `false` if the request makes no sense.
 func answerRequest(_ kind: WireKind, _ header: WireHeader, _ message: inout WireBuffer) -> Bool {
+    guard mayWork() else { return true }
     // Bit by bit, with the work that there is anyway.
     defer { if let cursor = link.leftOverCursor { link.leftOverCursor = returnUnwanted(from: cursor) } }
     switch kind {

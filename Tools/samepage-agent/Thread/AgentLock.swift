@@ -16,6 +16,11 @@ enum AgentLock {
     /// The holder's signals, to be let through again.
     nonisolated(unsafe) private static var savedMask: UInt64 = 0
 
+    /// Threads of the program between the first and the last system call that the lock costs them.
+    nonisolated(unsafe) private static var users: UInt32 = 0
+    /// Stands for a mask that was not changed: the kernel's own never has the bit of SIGKILL.
+    private static var unchanged: UInt64 { UInt64.max }
+
     /// All signals but the one that setuid() needs.
     static var blockedSignals: UInt64 { ~(1 << UInt64(LM_SETXID_SIGNAL - 1)) }
 
@@ -26,7 +31,12 @@ enum AgentLock {
         if unsafe lm_atomic_load_wide(&owner) == me { return false }
         let isAgent = unsafe me == agentThread.pointer
         var mask: UInt64 = 0
-        if isAgent { letOthersGoFirst() } else { mask = lm_set_signal_mask(blockedSignals) }
+        if isAgent {
+            letOthersGoFirst()
+        } else {
+            enter()
+            mask = isAgentOff ? unchanged : lm_set_signal_mask(blockedSignals)
+        }
         if unsafe lm_atomic_replace(&word, 0, 1) == 0 { wait(isAgent) }
         unsafe lm_atomic_store_wide(&owner, me)
         unsafe savedMask = mask
@@ -39,7 +49,21 @@ enum AgentLock {
         let isAgent = unsafe UInt(lm_this_thread()) == agentThread.pointer
         unsafe lm_atomic_store_wide(&owner, 0)
         if unsafe lm_atomic_exchange(&word, 0) == 2 { _ = unsafe lm_futex_wake(&word, 1) }
-        if !isAgent { _ = lm_set_signal_mask(mask) }
+        guard !isAgent else { return }
+        if mask != unchanged { _ = lm_set_signal_mask(mask) }
+        leave()
+    }
+
+    /// A thread of the program begins what may cost it system calls of ours.
+    static func enter() { _ = unsafe lm_atomic_add(&users, 1) }
+
+    /// It has made the last of them.
+    static func leave() { _ = unsafe lm_atomic_add(&users, UInt32.max) }
+
+    /// Waits, a second at most, until no other thread will make a system call of ours, the agent being off.
+    static func awaitOthers() {
+        let end = now() + 1_000_000_000
+        while unsafe lm_atomic_load(&users) != 0, now() < end { lm_yield() }
     }
 
     /// In a forked child: the lock is held by its only thread, whatever thread pointer that was given.
@@ -48,13 +72,21 @@ enum AgentLock {
     /// In a forked child, whose only thread holds the lock: nobody else waits or holds it.
     static func releaseInChild() {
         unsafe lm_atomic_store(&waiting, 0)
+        unsafe lm_atomic_store(&users, 1)
         unsafe lm_atomic_store(&word, 1)
         release()
     }
 
     private static func wait(_ isAgent: Bool) {
         if !isAgent { _ = unsafe lm_atomic_add(&waiting, 1) }
-        while unsafe lm_atomic_exchange(&word, 2) != 0 {
+        while true {
+            // A filter may have come: the lock is held for short, and nobody sleeps.
+            if isAgentOff {
+                if unsafe lm_atomic_replace(&word, 0, 1) != 0 { break }
+                lm_pause()
+                continue
+            }
+            if unsafe lm_atomic_exchange(&word, 2) == 0 { break }
             let result = unsafe lm_futex_wait(&word, 2, 100_000_000)
             // Whoever held it at a fork that nobody told us of is not in this process.
             if result == -Int32(LM_ETIMEDOUT), ForkSign.isMissing {

@@ -4,6 +4,10 @@ internal import CLinuxMemory
 private func constructAgent(_ environment: Environment) {
     unsafe agentSettings.read(environment)
     guard !isAgentOff else { return }
+    if mustStayOff(environment) {
+        unsafe agentSettings.isOff = true
+        return
+    }
     unsafe agentThread.process = UInt32(bitPattern: lm_process_id())
     watchForks()
     // A malloc of another library maps with its locks held, where no thread can be started: it is started now.

@@ -14,6 +14,11 @@ func watchForks() {
         },
         { if unsafe forkTookLock { AgentLock.release() } },
         {
+            // Where system calls are filtered nothing is known but memory.
+            if isAgentOff {
+                AgentLock.takeOver()
+                return AgentLock.releaseInChild()
+            }
             becomeForkedChild(mayStartThread: true)
             AgentLock.releaseInChild()
         }, nil)

@@ -8,6 +8,10 @@ struct WorkState {
     var remapper: UnsafeMutablePointer<Remapper>?
     /// Map entries.
     var budget = MapBudget()
+    /// What the thread may do.
+    var rights = Rights()
+    /// Its CPU time.
+    var cpu = CPUBudget()
     /// Pages taken back from forked children.
     var takenBack = TakenBack()
     /// The checksum function for this processor.
@@ -64,5 +68,7 @@ extension WorkState {
     mutating func forgetAfterFork() {
         unsafe remapper = nil
         budget = MapBudget()
+        rights = Rights()
+        cpu = CPUBudget()
     }
 }
