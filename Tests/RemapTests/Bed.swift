@@ -36,13 +36,12 @@ final class Bed {
 
     /// Describes a page of the region that is to map the frame of the same number, or another.
     func page(
-        _ number: Int, window: Int = 0, frame: Int? = nil, kind: RemapKind = .frame, advice: RemapAdvice = .none,
-        liesOverFrame: Bool = false
+        _ number: Int, window: Int = 0, frame: Int? = nil, kind: RemapKind = .frame, advice: RemapAdvice = .none
     ) -> RemapPage {
         let frame = frame ?? number
         return unsafe RemapPage(
             index: UInt32(number - window * 512), kind: kind, frame: UnsafeRawPointer(frames.pointer(frame)),
-            segment: segment, fileOffset: UInt64(frame * Pages.size), advice: advice, liesOverFrame: liesOverFrame)
+            segment: segment, fileOffset: UInt64(frame * Pages.size), advice: advice)
     }
 
     /// Merges pages within one window of 512 pages.

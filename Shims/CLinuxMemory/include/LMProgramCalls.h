@@ -95,6 +95,7 @@ enum {
     LM_SYS_CLONE = SYS_clone,
     LM_SYS_CLONE3 = 435,
     LM_SYS_UNSHARE = SYS_unshare,
+    LM_SYS_VMSPLICE = SYS_vmsplice,
     LM_SYS_SETNS = SYS_setns,
     LM_SYS_CAPSET = SYS_capset,
 #ifdef SYS_fork

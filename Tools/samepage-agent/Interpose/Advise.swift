@@ -80,7 +80,7 @@ func takeOff(_ start: UInt, _ end: UInt) -> Bool {
 }
 
 /// Gives pages over frames memory of their own where they are. `false` for want of memory. The lock is held.
-private func breakSharing(_ start: UInt, _ end: UInt) -> Bool {
+func breakSharing(_ start: UInt, _ end: UInt) -> Bool {
     var isDone = true
     unsafe ranges.forEachPart(start, end) { range, first, last in
         var page = first

@@ -64,7 +64,33 @@ private func ownMemory(
     // EINVAL for memory that cannot be written.
     let advice = Int32(LM_MADV_POPULATE_WRITE)
     let answer = unsafe lm_madvise(range.address(of: pages.lowerBound), pages.count << 12, advice)
-    return answer == 0 ? 0 : -Int32(LM_ENOMEM)
+    if answer == 0 { return 0 }
+    return unsafe canMove || !range.isExamined || !ownReadOnly(range, pages, &done) ? -Int32(LM_ENOMEM) : 0
+}
+
+/// Un-shares pages that cannot be written at the moment: copies of the same protection take their place. `false` where a
+/// page cannot be read, or for want of memory. The lock is held.
+private func ownReadOnly(
+    _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, _ done: inout WireWork
+) -> Bool {
+    guard unsafe work.remapper != nil else { return false }
+    var reader = SmapsReader()
+    var next = pages.lowerBound
+    while next < pages.upperBound, let entry = reader.next() {
+        let address = unsafe range.address(of: next)
+        if entry.end <= address { continue }
+        guard entry.start <= address, entry.isSegment, entry.isReadable else { return false }
+        let end = min(pages.upperBound, next + UInt32(clamping: (entry.end - address) >> 12))
+        unsafe unmergeRun(range, next..<end, protection: entry.protection, &done)
+        for place in 0..<Int(end - next) {
+            // SAFETY: a result for each page.
+            let outcome = unsafe buffers.results[place]
+            guard outcome == .merged || outcome == .rewritten else { return false }
+        }
+        if unsafe range.entry(next).isGone { untrack(address, Int(end - next)) }
+        next = end
+    }
+    return next >= pages.upperBound
 }
 
 extension UnsafeMutablePointer where Pointee == AgentRange {

@@ -11,7 +11,7 @@ public enum WireReason: UInt32, Sendable {
     case locked = 3
     /// Huge pages of hugetlbfs, device memory, sealed memory, memory with tags or protection keys.
     case specialKind = 4
-    /// The heap, a stack, or memory that malloc owns: the program did not map it itself.
+    /// The heap, a stack, or memory that malloc owns: the program did not map it itself; or pages lent by vmsplice.
     case notMappedByProgram = 5
     /// A NUMA policy of its own.
     case memoryPolicy = 6
@@ -44,7 +44,7 @@ public enum WireReason: UInt32, Sendable {
         case .protection: "not readable and writable, or executable"
         case .locked: "locked in memory"
         case .specialKind: "huge pages, device, sealed or tagged memory"
-        case .notMappedByProgram: "memory of malloc, the heap or a stack"
+        case .notMappedByProgram: "memory of malloc, the heap or a stack, or lent to a pipe"
         case .memoryPolicy: "has a NUMA policy"
         case .wipeOnFork: "marked MADV_WIPEONFORK"
         case .userfaultInUse: "used with another userfaultfd"
