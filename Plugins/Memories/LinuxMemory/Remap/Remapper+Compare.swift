@@ -5,7 +5,9 @@ extension Remapper {
     /// hole cannot make this thread wait for itself.
     mutating func compareInPlace(_ batch: inout Batch) {
         // SAFETY: the buffer has room for a window.
-        unsafe readMap(batch.base, batch.pageCount, into: scratch.windowMap, &batch.report)
+        guard unsafe readMap(batch.base, batch.pageCount, into: scratch.windowMap, &batch.report) else {
+            return batch.decideAll(.equal, .failed)
+        }
         for position in 0..<batch.count {
             // SAFETY: places are below the size of the window.
             let entry = unsafe scratch.windowMap[batch.place(position)]
@@ -82,17 +84,18 @@ extension Remapper {
         return entry & LM_PAGEMAP_PRESENT != 0 && entry & LM_PAGEMAP_FILE != 0
     }
 
-    /// Reads the page map. Never gives up for want of memory.
+    /// Reads the page map, with patience where the kernel wants memory; `false` if it cannot be read at all.
     func readMap(
         _ address: UInt, _ count: Int, into entries: UnsafeMutablePointer<UInt64>, _ report: inout RemapReport
-    ) {
-        while true {
+    ) -> Bool {
+        for _ in 0..<1000 {
             report.systemCalls &+= 1
             // SAFETY: the caller's buffer has room for `count` entries.
             let read = unsafe lm_pagemap(tracker.pagemap, address, count, pageSize, entries)
-            if read == count { return }
+            if read == count { return true }
             if read < 0 { report.error = Int32(-read) }
             lm_yield()
         }
+        return false
     }
 }

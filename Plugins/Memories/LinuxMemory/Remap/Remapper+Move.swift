@@ -99,7 +99,10 @@ extension Remapper {
         #endif
         guard !run.isEmpty else { return 0 }
         var found = 0
-        readBoth(&batch, run)
+        guard readBoth(&batch, run) else {
+            returnUnseen(&batch, run)
+            return 0
+        }
         for position in run {
             guard hasMoved(batch, position, back: false) else { break }
             found += 1
@@ -109,14 +112,23 @@ extension Remapper {
         return found
     }
 
-    /// Reads the page map of a run, in the window and in the staging area.
-    private func readBoth(_ batch: inout Batch, _ run: Range<Int>) {
+    /// Where nobody can say which pages of a run have moved: those that did go back, each in a call of its own. For the
+    /// others the call fails.
+    private func returnUnseen(_ batch: inout Batch, _ run: Range<Int>) {
+        for position in run {
+            let done = lm_uffd_move(context, batch.address(position), batch.stageAddress(position), pageSize)
+            batch.report.moveCalls &+= 1
+            batch.report.systemCalls &+= 1
+            if done.error == 0 { batch.report.movedBack &+= 1 }
+        }
+    }
+
+    /// Reads the page map of a run, in the window and in the staging area; `false` if it cannot be read.
+    private func readBoth(_ batch: inout Batch, _ run: Range<Int>) -> Bool {
         let place = batch.place(run.lowerBound)
         // SAFETY: the buffers have room for a window, and the run lies in it.
-        unsafe readMap(
-            batch.address(run.lowerBound), run.count, into: scratch.windowMap + place, &batch.report)
-        unsafe readMap(
-            batch.stageAddress(run.lowerBound), run.count, into: scratch.stageMap + place, &batch.report)
+        return unsafe readMap(batch.address(run.lowerBound), run.count, into: scratch.windowMap + place, &batch.report)
+            && readMap(batch.stageAddress(run.lowerBound), run.count, into: scratch.stageMap + place, &batch.report)
     }
 
     /// Whether a page is where a move would have taken it, and no longer where it was.
@@ -164,8 +176,9 @@ extension Remapper {
             }
             if position < run.upperBound {
                 let end = min(position + Self.repairLength, run.upperBound)
-                readBoth(&batch, position..<end)
-                while position < end, hasMoved(batch, position, back: true) {
+                // Where it cannot be read the copy below finds out.
+                let isKnown = readBoth(&batch, position..<end)
+                while isKnown, position < end, hasMoved(batch, position, back: true) {
                     position += 1
                     moved += 1
                     batch.report.repairs &+= 1

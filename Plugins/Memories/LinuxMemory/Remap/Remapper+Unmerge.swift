@@ -36,8 +36,8 @@ extension Remapper {
         var rest = 0
         if copies != 0, open(&report, base: start, size: size) {
             // SAFETY: the buffer has room for a window.
-            unsafe readMap(start, pageCount, into: scratch.windowMap, &report)
-            var place = 0
+            let isKnown = unsafe readMap(start, pageCount, into: scratch.windowMap, &report)
+            var place = isKnown ? 0 : pageCount
             while place < pageCount {
                 let end = endOfFrames(from: place, pageCount)
                 if end == place {
@@ -75,7 +75,7 @@ extension Remapper {
         var report = RemapReport()
         let address = UInt(bitPattern: page)
         // SAFETY: the buffer has room for one entry.
-        unsafe readMap(address, 1, into: scratch.windowMap, &report)
+        guard unsafe readMap(address, 1, into: scratch.windowMap, &report) else { return report }
         let entry = unsafe scratch.windowMap[0]
         guard entry & LM_PAGEMAP_PRESENT != 0, entry & LM_PAGEMAP_FILE == 0, entry & LM_PAGEMAP_EXCLUSIVE != 0 else {
             return report
