@@ -76,6 +76,17 @@ static inline uint64_t lm_cpu_limit(void) {
     return limit[0];
 }
 
+/// The process that a descriptor stands for, as PIDFD_GET_INFO (Linux 6.13) says; 0 where it does not.
+static inline int lm_pidfd_process(int descriptor) {
+    uint64_t info[8] = {1}; // a mask, the control group, process and group, ...
+    if (lm_ioctl(descriptor, 0xC000FF0Bu | (uint32_t)sizeof info << 16, info) != 0) return 0;
+    return (int)(info[2] >> 32);
+}
+
+/// The requests of ioctl that register memory with a userfaultfd, and take it back.
+static const uint64_t LM_UFFDIO_REGISTER = LM_IOWR(0xAA, 0x00, 32);
+static const uint64_t LM_UFFDIO_UNREGISTER = LM_IOR(0xAA, 0x01, 16);
+
 /// The numbers of calls that a program may make by syscall().
 enum {
     LM_SYS_MMAP = SYS_mmap,
@@ -92,6 +103,8 @@ enum {
     LM_SYS_MUNLOCKALL = SYS_munlockall,
     LM_SYS_SHMAT = SYS_shmat,
     LM_SYS_PRCTL = SYS_prctl,
+    LM_SYS_IOCTL = SYS_ioctl,
+    LM_SYS_MOVE_PAGES = SYS_move_pages,
     LM_SYS_CLONE = SYS_clone,
     LM_SYS_CLONE3 = 435,
     LM_SYS_UNSHARE = SYS_unshare,

@@ -9,6 +9,7 @@
 enum {
     LM_EPERM = 1,
     LM_ENOENT = 2,
+    LM_EBADF = 9,
     LM_EINTR = 4,
     LM_EAGAIN = 11,
     LM_ENOMEM = 12,

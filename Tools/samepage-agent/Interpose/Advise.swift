@@ -29,6 +29,7 @@ func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     case Int32(LM_MADV_KEEPONFORK): return include(address, end, advice)
     case Int32(LM_MADV_GUARD_INSTALL): return installGuards(address, end)
     case Int32(LM_MADV_REMOVE): return remove(address, end)
+    case Int32(LM_MADV_COLLAPSE): return collapse(address, end)
     default: return lm_madvise(address, size, advice)
     }
 }

@@ -36,6 +36,17 @@ func exclude(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
     return -Int32(LM_ENOMEM)
 }
 
+/// MADV_COLLAPSE: a huge page is made of memory that is the program's own. What is merged is unmerged first, and may merge
+/// again later.
+func collapse(_ start: UInt, _ end: UInt) -> Int32 {
+    if enterCall() {
+        let hasFrames = ranges.hasFrames(start, end)
+        AgentLock.release()
+        if hasFrames { _ = takeOffWanted(start, end) && takeOffUnwanted(start, end) }
+    }
+    return lm_madvise(start, Int(end - start), Int32(LM_MADV_COLLAPSE))
+}
+
 /// Gives pages that the program wants merged memory of their own; it wants them merged still.
 private func takeOffWanted(_ start: UInt, _ end: UInt) -> Bool {
     var address = start

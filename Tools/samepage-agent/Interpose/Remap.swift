@@ -30,6 +30,7 @@ func remapForProgram(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32
     // Where we have replaced pages, one mapping of the program's has become several, which the kernel refuses to move
     // as one.
     if result == -Int(LM_EFAULT) {
+        if request.isSealed { return -Int(LM_EPERM) }
         result = performJob(.move(request))
     }
     if lm_is_error(result) == 0 { ringDoorbellOnce() }
@@ -81,6 +82,19 @@ struct MoveRequest {
     /// The kernel (Linux 6.17 or later) moves several mappings at once where the size stays, one after the other, and
     /// gives up at the first that is tracked: those before it have moved then.
     var mayStopHalfway: Bool { isFixed && newSize == oldSize }
+
+    /// Whether the first page is sealed: the kernel refuses before it looks at anything else.
+    ///
+    /// Asks it to make the page reach, where it is, to the end of the address space: that never succeeds, as the stack is
+    /// there.
+    var isSealed: Bool {
+        #if arch(x86_64)
+            let top: UInt = (1 << 47) - 4096
+        #else
+            let top: UInt = (1 << 48) - 4096
+        #endif
+        return old < top && lm_mremap(old, 4096, Int(top - old), 0, 0) == -Int(LM_EPERM)
+    }
 
     /// The kernel has answered: the tables follow. The lock is held.
     func takeAnswer(_ result: Int) {

@@ -20,6 +20,8 @@ public func interposedSyscall(
     case Int(LM_SYS_MLOCKALL): answer(Int(lockAllForProgram(int(a))))
     case Int(LM_SYS_MUNLOCKALL): answer(Int(unlockAllForProgram()))
     case Int(LM_SYS_SHMAT): answer(attachForProgram(int(a), UInt(bitPattern: b), int(c)))
+    case Int(LM_SYS_IOCTL): answer(Int(controlDevice(int(a), UInt(bitPattern: b), c)))
+    case Int(LM_SYS_MOVE_PAGES): answer(movePages(a, b, c, d, e, f))
     case Int(LM_SYS_PRCTL): answer(Int(controlForProgram(int(a), b, c, d, e)))
     case Int(LM_SYS_SECCOMP): answer(filterForProgram(a, b, c))
     case Int(LM_SYS_VMSPLICE): answer(lendForProgram(a, b, c, d))
@@ -41,14 +43,38 @@ public func interposedProcessMadvise(
 /// An int in a register.
 private func int(_ value: Int) -> Int32 { Int32(truncatingIfNeeded: value) }
 
-/// Newer kernels take all advice for the caller itself, so that MADV_DONTNEED would pass us by: then we say what older
-/// ones say, EINVAL, which callers know. Advice that changes no content goes to the kernel.
+/// Advice that changes no content goes to the kernel. All other is for the caller itself only (Linux 6.13 and later), and is
+/// given piece by piece, as by madvise. Whether the kernel would take the call it says itself, by an advice that does nothing
+/// to content.
 private func adviseProcess(_ process: Int, _ pieces: Int, _ count: Int, _ advice: Int, _ flags: Int) -> Int {
     let changesNothing =
         advice == Int(LM_MADV_COLD) || advice == Int(LM_MADV_PAGEOUT) || advice == Int(LM_MADV_WILLNEED)
-        || advice == Int(LM_MADV_COLLAPSE)
-    guard unsafe changesNothing || lm_atomic_load(&tables.rangeCount) == 0 else { return -Int(LM_EINVAL) }
-    return lm_system_call(Int(LM_SYS_PROCESS_MADVISE), process, pieces, count, advice, flags, 0)
+    let kernel = { lm_system_call(Int(LM_SYS_PROCESS_MADVISE), process, pieces, count, $0, flags, 0) }
+    guard !isAgentOff, !changesNothing, isWatching, flags == 0, isThisProcess(process) else { return kernel(advice) }
+    let tried = kernel(Int(LM_MADV_COLD))
+    if tried == -Int(LM_EFAULT) || tried == -Int(LM_EBADF) || tried == -Int(LM_EPERM) || count <= 0 || count > 1024 {
+        return kernel(advice)
+    }
+    // SAFETY: the kernel has read them: an address and a size each.
+    let words = unsafe UnsafePointer<Int>(bitPattern: UInt(bitPattern: pieces)).unsafelyUnwrapped
+    var total = 0
+    for place in 0..<count {
+        if unsafe words[2 * place + 1] < 0 { return -Int(LM_EINVAL) }
+    }
+    for place in 0..<count {
+        let (address, size) = unsafe (UInt(bitPattern: words[2 * place]), words[2 * place + 1])
+        let result = adviseForProgram(address, size, int(advice))
+        if result != 0 { return total > 0 ? total : Int(result) }
+        total += size
+    }
+    return total
+}
+
+/// Whether a descriptor of a process, or a number that stands for one, means this process.
+private func isThisProcess(_ process: Int) -> Bool {
+    // PIDFD_SELF_THREAD and PIDFD_SELF_THREAD_GROUP.
+    if process == -10000 || process == -10001 { return true }
+    return lm_pidfd_process(int(process)) == lm_process_id()
 }
 
 /// Makes any other call; those that fork hold the lock. A child with a stack of its own cannot return here, so none

@@ -8,6 +8,8 @@ enum AgentJob {
     case move(MoveRequest)
     /// MADV_DONTNEED and the like on pages over frames whose protection or advice only the kernel knows.
     case discard(start: UInt, end: UInt, advice: Int32)
+    /// Give pages memory of their own, and end their tracking: the program registers them with a userfaultfd.
+    case giveWay(start: UInt, end: UInt)
     /// mlockall.
     case lockAll(flags: Int32)
 
@@ -17,6 +19,7 @@ enum AgentJob {
         case .unmerge(let start, let end): Int(unmergeForProgram(start, end))
         case .move(let request): request.run()
         case .discard(let start, let end, let advice): discardByMap(start, end, advice)
+        case .giveWay(let start, let end): samepage_agent.giveWay(start, end)
         case .lockAll(let flags): lockEverything(flags)
         }
     }
