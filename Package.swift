@@ -82,7 +82,7 @@ var parts: [Part] = [
             "Remap", "PageVerdicts", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree",
             "ScanPolicy", "Merger",
         ]),
-    Part(name: "Wire", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Wire"),
+    Part(name: "Wire", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Wire", needs: ["CLinuxMemory"]),
     Part(
         name: "Daemon", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Daemon",
         needs: [
@@ -104,8 +104,8 @@ var parts: [Part] = [
         name: "samepage", kind: .tool, path: "Tools/samepage",
         needs: [
             "Assembly", "InProcess", "Daemon", "ControlSocket", "Merger", "FrontEnd", "PageChecksum", "ScanPolicy",
-            "CLinuxMemory", "Simulation", "SimulatedMemory", argumentParser, configuration, lifecycle, signals, logging,
-            yaml,
+            "CLinuxMemory", "Wire", "Simulation", "SimulatedMemory", argumentParser, configuration, lifecycle, signals,
+            logging, yaml,
         ]),
     // Remap and Wire come in by links to their folders: an Embedded module cannot import others.
     Part(

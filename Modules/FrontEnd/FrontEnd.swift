@@ -27,6 +27,9 @@ public protocol MergerControl: Sendable {
     /// The programs whose memory it merges, by process number; empty for a merger inside one process.
     func clients() throws -> [ClientReport]
 
+    /// Who may reach a socket of the merger.
+    var access: SocketAccess { get }
+
     /// The same merger as a user of the machine may see and change it: front ends that serve others ask through this.
     ///
     /// - Parameter user: The user's number, by the kernel's word.
@@ -38,8 +41,24 @@ extension MergerControl {
     public func description() throws -> MergerDescription { MergerDescription() }
     /// None.
     public func clients() throws -> [ClientReport] { [] }
+    /// The user alone that runs it.
+    public var access: SocketAccess { SocketAccess() }
     /// Everyone sees and may do all.
     public func asSeen(by user: UInt32) -> any MergerControl { self }
+}
+
+/// Who may connect to a socket in the file system.
+public struct SocketAccess: Sendable, Hashable {
+    /// The mode of the file.
+    public var mode: UInt32
+    /// Its group; `nil` to leave it.
+    public var group: UInt32?
+
+    /// For the owner of the file alone unless told otherwise.
+    public init(mode: UInt32 = 0o600, group: UInt32? = nil) {
+        self.mode = mode
+        self.group = group
+    }
 }
 
 /// The contract of a front end: what drives a merger or shows it to people and programs.

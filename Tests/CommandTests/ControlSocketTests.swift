@@ -117,11 +117,11 @@ struct ControlSocketTests {
         }
     }
 
-    @Test func modeIsForEveryone() async throws {
+    @Test func modeIsForTheOwner() async throws {
         try await serving { _ in
             var status = stat()
             #expect(unsafe lstat(path, &status) == 0)
-            #expect(status.st_mode & 0o777 == 0o666)
+            #expect(status.st_mode & 0o777 == 0o600)
         }
     }
 

@@ -97,7 +97,8 @@ extension RealPrograms {
             let before = Machine.text(ofFile: Self.unprivileged)
             try #require(Machine.write("\(unprivileged)\n", toFile: Self.unprivileged))
             defer { Machine.write(before, toFile: Self.unprivileged) }
-            folder.permit(0o777)
+            // The socket is to lie in a folder of the user's own.
+            try #require(chown(folder.path, 20001, 20001) == 0)
             let daemon = try Child(
                 try Self.user(20001, groups: nil)
                     + ["\(folder.path)/samepage", "daemon", "--socket", "\(folder.path)/socket"])

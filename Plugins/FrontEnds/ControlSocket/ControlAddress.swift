@@ -1,4 +1,5 @@
 import CLinuxMemory
+import FrontEnd
 import Glibc
 
 /// The address of a Unix stream socket.
@@ -52,8 +53,8 @@ struct ControlListener: Sendable {
     private let path: String
     private let identity: FileIdentity?
 
-    /// Listens at a path for everyone. The file of a socket that nobody answers on any more is replaced.
-    init(path: String) throws(ControlError) {
+    /// Listens at a path for those who have access. The file of a socket that nobody answers on any more is replaced.
+    init(path: String, access: SocketAccess) throws(ControlError) {
         let address = try ControlAddress(path: path)
         // Two daemons that start at once must not both take the old socket for dead and the new one of the other away.
         let lock = Self.lockDirectory(of: path)
@@ -66,11 +67,18 @@ struct ControlListener: Sendable {
         var error = address.bind(socket)
         self.path = path
         identity = error == 0 ? FileIdentity(of: path) : nil
-        if error == 0, unsafe chmod(path, 0o666) != 0 || listen(socket, 64) != 0 { error = errno }
+        if error == 0, !Self.give(path, access) || listen(socket, 64) != 0 { error = errno }
         guard error == 0 else {
             close()
             throw Self.failure(path, error)
         }
+    }
+
+    /// Sets mode and group of the socket, at which nobody can connect before it listens. A link that someone put in its
+    /// place is not followed. `false`, with errno, if that cannot be done.
+    private static func give(_ path: String, _ access: SocketAccess) -> Bool {
+        if let group = access.group, unsafe lchown(path, uid_t.max, group) != 0 { return false }
+        return unsafe fchmodat(AT_FDCWD, path, access.mode, AT_SYMLINK_NOFOLLOW) == 0
     }
 
     private static func failure(_ path: String, _ error: Int32) -> ControlError {

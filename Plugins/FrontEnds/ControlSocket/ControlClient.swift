@@ -9,8 +9,16 @@ public struct ControlClient: Sendable {
     /// Bytes of the longest answer that is taken.
     private static let answerBytes = 64 << 20
 
+    /// Why nothing is asked of whoever answers at a connected socket; `nil` if it may be.
+    private let objection: @Sendable (Int32) -> String?
+
     /// Names a socket.
-    public init(path: String) { self.path = path }
+    ///
+    /// - Parameter objection: Asked of each connection: why its other side is not to be believed, in one line.
+    public init(path: String, objection: @escaping @Sendable (Int32) -> String? = { _ in nil }) {
+        self.path = path
+        self.objection = objection
+    }
 
     /// Everything that the merger says about itself.
     ///
@@ -88,6 +96,10 @@ public struct ControlClient: Sendable {
             case EACCES, EPERM: throw ControlError(.notPermitted, "\(path) may not be used: \(errorText(error))")
             default: throw ControlError(.broken, "cannot connect to \(path): \(errorText(error))")
             }
+        }
+        if let objection = objection(socket) {
+            close(socket)
+            throw ControlError(.notTrusted, objection)
         }
         return socket
     }

@@ -13,8 +13,8 @@ import Glibc
 /// | `status` | those of ``ControlStatus`` |
 ///
 /// Text at the end of a line has `\n` for a newline, `\\` for a backslash and `\xHH` for other control characters. A
-/// connection may ask again and again, and is closed after 10 seconds without a request. Everyone may connect: what a
-/// user sees and may set is what `MergerControl.asSeen(by:)` says of the user, whom the kernel names (SO_PEERCRED).
+/// connection may ask again and again, and is closed after 10 seconds without a request. Who may connect, the merger
+/// says (`MergerControl.access`); what a user sees and may set is what `MergerControl.asSeen(by:)` says of the user, whom the kernel names (SO_PEERCRED).
 public struct ControlSocket: FrontEnd {
     /// Where it listens.
     public let path: String
@@ -34,7 +34,7 @@ public struct ControlSocket: FrontEnd {
     ///
     /// - Throws: ``ControlError`` if the socket cannot be made.
     public func run(_ control: any MergerControl) async throws {
-        let listener = try await listen()
+        let listener = try await listen(control.access)
         defer { listener.close() }
         let inbox = try ControlInbox()
         try await withTaskCancellationHandler {
@@ -48,16 +48,16 @@ public struct ControlSocket: FrontEnd {
 extension ControlSocket {
     /// Listens. A daemon that has just failed to start, because this one was first, may still have the path: it gets
     /// two seconds to let it go.
-    private func listen() async throws -> ControlListener {
+    private func listen(_ access: SocketAccess) async throws -> ControlListener {
         for _ in 0..<20 {
             do throws(ControlError) {
-                return try ControlListener(path: path)
+                return try ControlListener(path: path, access: access)
             } catch {
                 guard error.isTaken else { throw error }
             }
             try await Task.sleep(nanoseconds: 100_000_000)
         }
-        return try ControlListener(path: path)
+        return try ControlListener(path: path, access: access)
     }
 }
 
@@ -69,6 +69,8 @@ public struct ControlError: Error, Hashable, Sendable, CustomStringConvertible {
         case nobodyAnswers
         /// The file's permissions keep this user out.
         case notPermitted
+        /// Whoever asks does not believe the other side; the description is its own.
+        case notTrusted
         /// The other side refused the request; the description is its own.
         case refused
         /// The connection broke, or what came is no answer.

@@ -2,12 +2,15 @@
 #define SAMEPAGE_LM_FILES_H
 
 #include "LMSystemCall.h"
+#include <sys/vfs.h>
 
 enum {
     LM_O_RDONLY = 0,
     LM_O_RDWR = 2,
     LM_O_NONBLOCK = 0x800,
     LM_O_CLOEXEC = 0x80000,
+    /// Only to name the file.
+    LM_O_PATH = 0x200000,
 };
 
 /// Opens a path (of this process's root), close-on-exec.
@@ -81,6 +84,14 @@ static inline int lm_add_seals(int descriptor, int seals) {
 /// fcntl(F_GET_SEALS).
 static inline int lm_get_seals(int descriptor) {
     return (int)lm_system_call(SYS_fcntl, descriptor, 1034, 0, 0, 0, 0);
+}
+
+/// Whether the file of a descriptor lies in memory of pages of 4 KiB (tmpfs, as that of a plain memfd): huge pages of
+/// the kind that must be reserved do not.
+static inline int lm_is_in_plain_memory(int descriptor) {
+    struct statfs volume;
+    long result = lm_system_call(SYS_fstatfs, descriptor, (long)&volume, 0, 0, 0, 0);
+    return result == 0 && volume.f_type == 0x01021994 && volume.f_bsize == 4096;
 }
 
 #endif

@@ -31,15 +31,40 @@ static inline struct lm_identity lm_file_identity(int descriptor) {
     return result;
 }
 
-/// Type and permission bits of a path (st_mode); or minus the error number.
-static inline long lm_file_mode(const char *path) {
+/// Whose a file is, and who may change it.
+struct lm_ownership {
+    /// 0 or minus the error number.
+    int error;
+    /// Type and permission bits (st_mode).
+    uint32_t mode;
+    uint32_t user;
+};
+
+/// The owner of a path, of the link itself where it is one.
+static inline struct lm_ownership lm_path_ownership(const char *path) {
     struct stat status;
-#if defined(__x86_64__)
-    long error = lm_system_call(SYS_stat, (long)path, (long)&status, 0, 0, 0, 0);
-#else
-    long error = lm_system_call(SYS_newfstatat, -100, (long)path, (long)&status, 0, 0, 0);
-#endif
-    return error < 0 ? error : (long)status.st_mode;
+    struct lm_ownership result = {0, 0, 0};
+    result.error = (int)lm_system_call(SYS_newfstatat, -100, (long)path, (long)&status, 0x100, 0, 0);
+    if (result.error < 0) return result;
+    result.mode = status.st_mode;
+    result.user = status.st_uid;
+    return result;
+}
+
+/// The same of an open file.
+static inline struct lm_ownership lm_file_ownership(int descriptor) {
+    struct stat status;
+    struct lm_ownership result = {0, 0, 0};
+    result.error = (int)lm_system_call(SYS_fstat, descriptor, (long)&status, 0, 0, 0, 0);
+    if (result.error < 0) return result;
+    result.mode = status.st_mode;
+    result.user = status.st_uid;
+    return result;
+}
+
+/// Where a link leads (readlinkat): its bytes, without a zero, or minus the error number.
+static inline long lm_read_link(const char *path, char *buffer, size_t size) {
+    return lm_system_call(SYS_readlinkat, -100, (long)path, (long)buffer, (long)size, 0, 0);
 }
 
 static inline uint32_t lm_real_user(void) { return (uint32_t)lm_system_call(SYS_getuid, 0, 0, 0, 0, 0, 0); }

@@ -29,6 +29,10 @@ static inline int lm_agent_calls_survive(void) {
         lm_system_call(SYS_sendmsg, -1, 0, 0, 0, 0, 0);
         lm_system_call(SYS_recvmsg, -1, 0, 0, 0, 0, 0);
         lm_system_call(SYS_setsockopt, -1, 0, 0, 0, 0, 0);
+        lm_system_call(SYS_getsockopt, -1, 0, 0, 0, 0, 0);
+        lm_system_call(SYS_newfstatat, -1, 0, 0, 0, 0, 0);
+        lm_system_call(SYS_readlinkat, -1, 0, 0, 0, 0, 0);
+        lm_system_call(SYS_fstatfs, -1, 0, 0, 0, 0, 0);
         lm_system_call(SYS_ioctl, -1, 0, 0, 0, 0, 0);
         lm_system_call(SYS_openat, -1, 0, 0, 0, 0, 0);
         lm_system_call(SYS_pread64, -1, 0, 0, 0, 0, 0);

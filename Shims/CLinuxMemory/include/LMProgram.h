@@ -3,6 +3,7 @@
 
 #include "LMSystemCall.h"
 #include <pthread.h>
+#include <sys/auxv.h>
 
 /// What a library that lives in the program of another takes from that program's libc, and calls that such a library
 /// makes in the program's stead.
@@ -26,6 +27,9 @@ int lm_find_symbol(const void *address, struct lm_symbol_home *home) __asm__("dl
 
 /// What pthread_atfork calls, which itself is linked statically and wants the start files of a library.
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library);
+
+/// Whether the program has more rights than whoever started it (AT_SECURE).
+static inline int lm_has_gained_rights(void) { return getauxval(AT_SECURE) != 0; }
 
 static inline void lm_set_errno(int error) { *__errno_location() = error; }
 

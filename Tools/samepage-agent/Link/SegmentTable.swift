@@ -59,14 +59,13 @@ struct SegmentTable {
 
     /// Takes a descriptor, in any case; `false` if it is not what a segment must be.
     ///
-    /// A segment must not shrink, or whoever reads a page of it may be killed; and nobody may write to it any more
-    /// but who
-    /// holds a mapping from before. While it cannot be mapped merges with its frames fail.
+    /// A segment must not shrink, or whoever reads a page of it may be killed; nobody may write to it any more but who
+    /// holds a mapping from before; and its pages must be of 4 KiB, and need no reserve that may be used up. While it cannot be mapped merges with its frames fail.
     mutating func open(_ number: UInt32, _ descriptor: Int32) -> Bool {
         let needed = Int32(LM_SEAL_SHRINK | LM_SEAL_FUTURE_WRITE | LM_SEAL_SEAL)
         let file = lm_file_identity(descriptor)
         guard number < WireLimit.segments, file.error == 0, file.is_regular != 0, file.size == Int64(SegmentTable.size),
-            lm_get_seals(descriptor) & needed == needed, makeRoom(number)
+            lm_get_seals(descriptor) & needed == needed, lm_is_in_plain_memory(descriptor) != 0, makeRoom(number)
         else {
             _ = lm_close(descriptor)
             return false

@@ -33,7 +33,7 @@ struct AgentSettings {
     var socketPathLength = 0
     /// Processes whose salts differ never share; 0 without a salt.
     var salt: UInt64 = 0
-    /// The agent does nothing: the pages of this machine are not of 4096 bytes.
+    /// The agent does nothing: the pages of this machine are not of 4096 bytes, or the program gained rights at its start.
     var isOff = false
     #if Mutants
         /// Safety that a test takes out, by the raw value of `RemapMutants`.
@@ -42,7 +42,9 @@ struct AgentSettings {
 
     /// Reads the environment: in the constructor only, while nobody changes it.
     mutating func read(_ environment: Environment) {
-        isOff = lm_page_size() != 4096
+        isOff = lm_page_size() != 4096 || lm_has_gained_rights() != 0
+        // Whoever set the variables may have fewer rights than the program.
+        if isOff { return }
         if appendVariable("SAMEPAGE_SOCKET", of: environment) {
             // Taken as it is.
         } else if appendVariable("XDG_RUNTIME_DIR", of: environment) {

@@ -1,25 +1,44 @@
 import CLinuxMemory
 import Glibc
+import Wire
 
 /// Whether a daemon answers programs.
 enum DaemonPresence {
     /// What `samepage run` says when the program cannot merge yet; `nil` when a daemon is there.
     static func note(_ path: String) -> String? {
-        switch connect(path) {
-        case 0: nil
+        var objection: String?
+        return switch connect(path, { objection = Self.objection($0, path) }) {
+        case 0: objection.map { "\($0); nothing merges" }
         case EACCES, EPERM: "\(refusal(path)); nothing merges until then"
         default: "no daemon answers on \(path): memory merges once 'samepage daemon' runs there"
         }
     }
 
     /// Connects to the daemon's socket for programs, and closes again: 0, or the error number.
-    static func connect(_ path: String) -> Int32 {
+    ///
+    /// - Parameter use: Gets the connected socket.
+    static func connect(_ path: String, _ use: (Int32) -> Void = { _ in }) -> Int32 {
         let socket = lm_socket()
         guard socket >= 0 else { return -socket }
         defer { close(socket) }
         var bytes = Array(path.utf8CString)
         // SAFETY: the path has this many bytes.
-        return -(unsafe lm_connect(socket, &bytes, bytes.count - 1))
+        let result = unsafe lm_connect(socket, &bytes, bytes.count - 1)
+        if result == 0 { use(socket) }
+        return -result
+    }
+
+    /// Why the daemon at a connected socket is not obeyed here, by the rule of the agent; `nil` if it is.
+    static func objection(_ socket: Int32, _ path: String) -> String? {
+        switch unsafe path.withCString({ unsafe SocketTrust(ofSocket: socket, at: $0) }) {
+        case .trusted: nil
+        case .stranger:
+            "the daemon on \(path) is user \(userName(UInt32(bitPattern: lm_peer_credentials(socket).uid)))'s, and only root's, "
+                + "your own and that of the user in /etc/samepage/daemon-user are obeyed"
+        case .openPath:
+            "\(path) is not obeyed: others may put a socket there; use a path in folders that are root's or yours, "
+                + "and that nobody else may write to"
+        }
     }
 
     /// Who may use a socket that this user may not use, and what to do.

@@ -31,7 +31,7 @@ struct DaemonClient {
     ) throws(CommandFailure) -> Answer {
         let path = ControlSocket.path(besides: socketPath)
         do throws(ControlError) {
-            return try ask(ControlClient(path: path))
+            return try ask(ControlClient(path: path) { DaemonPresence.objection($0, path) })
         } catch {
             throw CommandFailure(explanation(error, path))
         }
@@ -47,7 +47,7 @@ struct DaemonClient {
             default: "no daemon answers on \(socketPath): start one with 'samepage daemon'"
             }
         case .notPermitted: DaemonPresence.refusal(path)
-        case .refused, .broken, .cannotListen: error.description
+        case .notTrusted, .refused, .broken, .cannotListen: error.description
         }
     }
 }

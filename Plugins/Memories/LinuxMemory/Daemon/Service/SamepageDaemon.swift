@@ -22,7 +22,8 @@ public final class SamepageDaemon: MergerControl, Sendable {
     let state: Mutex<ServiceState>
     let makeParts: @Sendable () throws -> MergerParts
     let ownUser: UInt32
-    private let access: SocketFile.Access
+    /// Who may connect to the daemon's sockets.
+    public let access: SocketAccess
 
     /// Programs that are served at a time, in all and of one user, where there are descriptors enough.
     static let mostClients = 4096
@@ -63,14 +64,14 @@ public final class SamepageDaemon: MergerControl, Sendable {
         guard settings.lingerSeconds >= 0 else { throw DaemonError("lingerSeconds is below 0") }
     }
 
-    private static func access(for settings: DaemonSettings) throws(DaemonError) -> SocketFile.Access {
-        guard !settings.clientGroup.isEmpty else { return SocketFile.Access() }
+    private static func access(for settings: DaemonSettings) throws(DaemonError) -> SocketAccess {
+        guard !settings.clientGroup.isEmpty else { return SocketAccess() }
         guard let group = GroupList.number(of: settings.clientGroup) else {
             throw DaemonError(
                 "there is no group '\(settings.clientGroup)' (clientGroup): "
                     + "make it with 'groupadd \(settings.clientGroup)' or name another")
         }
-        return SocketFile.Access(mode: 0o660, group: group)
+        return SocketAccess(mode: 0o660, group: group)
     }
 
     /// Serves programs until the task is cancelled, and returns when everything is closed. The programs go on with what

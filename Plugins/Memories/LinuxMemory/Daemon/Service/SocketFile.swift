@@ -1,4 +1,5 @@
 import CLinuxMemory
+import FrontEnd
 import Glibc
 
 /// The socket that clients connect to, in the file system.
@@ -8,16 +9,8 @@ struct SocketFile: Sendable {
     private let path: String
     private let identity: FileIdentity?
 
-    /// Who may connect.
-    struct Access: Sendable, Hashable {
-        /// The mode of the file.
-        var mode: mode_t = 0o600
-        /// Its group; `nil` to leave it.
-        var group: gid_t?
-    }
-
     /// Begins to listen. A socket that nobody answers at any more is replaced.
-    init(path: String, access: Access) throws(DaemonError) {
+    init(path: String, access: SocketAccess) throws(DaemonError) {
         guard !path.isEmpty, !path.utf8.contains(0), path.utf8.count <= LM_SOCKET_PATH else {
             throw DaemonError(
                 "the socket's path has \(path.utf8.count) bytes, and 1 to \(LM_SOCKET_PATH) are possible: '\(path)'")
@@ -97,7 +90,7 @@ struct SocketFile: Sendable {
         return (FileIdentity(status), status.st_mode & S_IFMT == S_IFSOCK)
     }
 
-    private static func give(_ path: String, _ access: Access) -> DaemonError? {
+    private static func give(_ path: String, _ access: SocketAccess) -> DaemonError? {
         if let group = access.group, unsafe path.withCString({ unsafe lchown($0, uid_t.max, group) }) != 0 {
             return errno == EPERM
                 ? DaemonError("\(path) cannot be given to group \(group): make the daemon's user a member of it")

@@ -7,6 +7,7 @@ struct DaemonView: MergerControl {
     let user: UInt32
 
     var pageSize: Int { daemon.pageSize }
+    var access: SocketAccess { daemon.access }
 
     func counters() throws -> Counters { daemon.counters(of: .user(user)) }
     func attributes() throws -> [String] { try daemon.attributes() }
