@@ -1,3 +1,4 @@
+import Daemon
 import InProcess
 import Merger
 import ScanPolicy
@@ -141,6 +142,7 @@ extension StrategyRegistry {
             .text(
                 "salt", expected: "one line of text", "programs with different salts never share; nothing for none",
                 \.salt),
+            domainsKey,
             .number("nice", -20...19, "the daemon's scheduling priority, as in nice(1)", \.nice),
             .flag("schedIdle", "whether the daemon runs only when nothing else wants the CPU", \.schedIdle),
             .number(
@@ -148,6 +150,20 @@ extension StrategyRegistry {
                 "how long merged contents are kept when their last program has left",
                 \.lingerSeconds),
         ]
+    }
+
+    private var domainsKey: ConfigurationKey {
+        ConfigurationKey(
+            name: "domains", unit: "",
+            help: "programs of one user that share although they are confined; root's daemon only",
+            expected: "a list of NAME CRITERION=VALUE ..., with user, executable, cgroup or label as criteria",
+            kind: .list, read: { $0.domains.joined(separator: ",") },
+            write: { configuration, text in
+                let rules = text.split(separator: ",").map(Self.trimmed)
+                guard rules.allSatisfy({ DomainRule($0) != nil }) else { return false }
+                configuration.domains = rules
+                return true
+            })
     }
 
     /// The attributes of each policy that no other key stands for, under the policy's name.

@@ -31,6 +31,8 @@ public struct SamepageConfiguration: Sendable, Hashable {
     public var clientGroup = ""
     /// Key `salt`.
     public var salt = ""
+    /// Key `domains`: rules as `DomainRule` reads them.
+    public var domains: [String] = []
     /// Key `nice`: -20 to 19.
     public var nice: Int32 = 5
     /// Key `schedIdle`.

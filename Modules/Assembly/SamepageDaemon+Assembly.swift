@@ -47,6 +47,7 @@ extension SamepageConfiguration {
         settings.vmaBudgetPercent = vmaBudgetPercent
         settings.excludesDontDump = excludesDontDump
         settings.salt = salt
+        settings.domains = domains.compactMap(DomainRule.init)
         settings.nice = nice
         settings.schedIdle = schedIdle
         settings.lingerSeconds = lingerSeconds

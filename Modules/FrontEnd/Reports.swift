@@ -39,6 +39,8 @@ public struct ClientReport: Sendable, Hashable {
     public var user: UInt32
     /// The name of its program, as the kernel has it (at most 15 bytes).
     public var command: String
+    /// The merge domain that it is in, and why; empty where there are none.
+    public var domain = ""
     /// Memory that is scanned, in bytes.
     public var mergeableBytes = 0
     /// Pages that map a merged content (in the kernel: `ksm_merging_pages`).

@@ -59,10 +59,12 @@ enum WireTarget {
         let logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
         guard let parts = try? configuration.makeParts() else { fatalError("the configuration is wrong") }
         guard let facts = try? ProcessFacts(pid: getpid()) else { fatalError("/proc cannot be read") }
+        let membership = Membership()
         let engine = DomainEngine(
-            key: facts.key, parts: parts, pageSize: WirePeer.pageSize, settings: WireSettings(), lingerSeconds: 0,
-            scans: ScanMark(before: 0), budget: UserBudget(mostKept: 1 << 20, mostSegments: 4), gate: LogGate(logger),
-            clientLeft: {})
+            key: membership.key(facts, salt: 0), parts: parts, pageSize: WirePeer.pageSize, settings: WireSettings(),
+            lingerSeconds: 0,
+            scans: ScanMark(before: 0), budget: UserBudget(mostKept: 1 << 20, mostSegments: 4), membership: membership,
+            gate: LogGate(logger), clientLeft: {})
         return (engine, parts.checksum)
     }
 

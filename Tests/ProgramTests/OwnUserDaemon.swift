@@ -3,7 +3,7 @@ import Testing
 
 /// A daemon that runs as a user of its own, with CAP_SYS_PTRACE at the most, and serves the users of a group.
 ///
-/// It finds a /dev/userfaultfd that belongs to a group of its own: in a mount namespace of its own, so that the
+/// Root names its user in /etc/samepage/daemon-user, so that agents obey it; that stays. It finds a /dev/userfaultfd that belongs to a group of its own: in a mount namespace of its own, so that the
 /// machine's stays as it is.
 struct OwnUserDaemon {
     static let user = 20010
@@ -39,6 +39,7 @@ struct OwnUserDaemon {
         mount --bind "$1/userfaultfd" /dev/userfaultfd
         mkdir "$1/run"
         chown \(user):\(user) "$1/run"
+        test -e /etc/samepage/daemon-user || { mkdir -p /etc/samepage && echo \(user) > /etc/samepage/daemon-user; }
         test -z "$4" || ulimit -n "$4"
         exec setpriv --reuid=\(user) --regid=\(user) --groups=\(clientGroup),\(deviceGroup) \
             --inh-caps="-all$2" --ambient-caps="-all$2" --bounding-set="-all$2" \

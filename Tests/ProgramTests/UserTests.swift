@@ -72,7 +72,10 @@ extension RealPrograms {
                     Self.user(user) + ["\(folder.path)/samepage", "set", "run", "2", "--socket", daemon.socket])
                 #expect(set.status == 1 && set.output == "" && set.isOneLineOfError, "\(set)")
             }
-            let strange = try await Self.status(of: daemon, asUser: 20003, groups: nil, folder)
+            let stranger = try await run(
+                Self.user(20003, groups: nil) + ["\(folder.path)/samepage", "status", "--socket", daemon.socket])
+            #expect(stranger.status == 1 && stranger.isOneLineOfError, "\(stranger)")
+            let strange = try await Self.status(of: daemon, asUser: 20003, folder)
             #expect(strange.clients.isEmpty && strange.pagesShared == 0 && strange.pagesSharing == 0)
             for worker in workers {
                 try await worker.verify()

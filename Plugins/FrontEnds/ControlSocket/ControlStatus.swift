@@ -3,7 +3,7 @@ public import Merger
 
 /// Everything that a merger says about itself at one moment.
 ///
-/// On the socket it is these lines; those of the last five kinds may come any number of times, and TEXT is the rest of
+/// On the socket it is these lines; those of the last six kinds may come any number of times, and TEXT is the rest of
 /// the line:
 ///
 ///     page_size NUMBER
@@ -16,6 +16,7 @@ public import Merger
 ///     attribute NAME TEXT
 ///     counter NAME NUMBER
 ///     client PID USER MERGEABLE_BYTES PAGES_SHARING ZERO_PAGES PROFIT_BYTES ORPHANED_PAGES TEXT
+///     domain PID TEXT
 ///     rmap_items PID ITEMS
 ///     not_merged PID BYTES TEXT
 ///
@@ -123,6 +124,7 @@ extension ControlStatus {
             add(
                 "client", "\(client.pid)", "\(client.user)", "\(client.mergeableBytes)", "\(client.pagesSharing)",
                 "\(client.zeroPages)", "\(client.profitBytes)", "\(client.orphanedPages)", text: client.command)
+            if !client.domain.isEmpty { add("domain", "\(client.pid)", text: client.domain) }
             add("rmap_items", "\(client.pid)", text: "\(client.rmapItems)")
             for (reason, bytes) in client.notMerged.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
                 add("not_merged", "\(client.pid)", "\(bytes)", text: reason)
@@ -168,6 +170,7 @@ extension ControlStatus {
                 let entry = Entry(name: words[0], value: ControlText.unescaped(words[1]))
                 if kind == "attribute" { attributes.append(entry) } else { counters.append(entry) }
             case "client": return takeClient(ControlText.words(rest, 8))
+            case "domain": return takeDomain(ControlText.words(rest, 2))
             case "rmap_items": return takeItems(ControlText.words(rest, 2))
             case "not_merged": return takeReason(ControlText.words(rest, 3))
             default: break
@@ -185,6 +188,12 @@ extension ControlStatus {
         (client.mergeableBytes, client.pagesSharing, client.zeroPages) = (numbers[2], numbers[3], numbers[4])
         (client.profitBytes, client.orphanedPages) = (numbers[5], numbers[6])
         clients.append(client)
+        return true
+    }
+
+    private mutating func takeDomain(_ words: [String]) -> Bool {
+        guard words.count == 2, let last = clients.last, Int32(words[0]) == last.pid else { return false }
+        clients[clients.count - 1].domain = ControlText.unescaped(words[1])
         return true
     }
 

@@ -14,6 +14,45 @@ enum DaemonPresence {
         }
     }
 
+    /// Tells the daemon under which name this process, as the program that it becomes, and its children share.
+    ///
+    /// - Returns: Why they do not, in a line; `nil` if they do.
+    static func announce(_ name: String, to path: String) -> String? {
+        var answer: String? = "the daemon on \(path) does not answer: confined programs do not share by name"
+        let error = connect(path) { socket in
+            var hello = WireHello()
+            hello.pageSize = UInt32(clamping: lm_page_size())
+            hello.flags = WireHello.starts
+            hello.salt = fnv1a(name.utf8)
+            let capacity = WireLimit.text + MemoryLayout<WireHeader>.size
+            unsafe withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) { room in
+                // SAFETY: the room outlives the buffer, which bounds what is written and read of it.
+                var message = unsafe WireBuffer(bytes: room.baseAddress!, capacity: room.count)
+                message.begin(WireHeader(.hello))
+                _ = message.append(hello)
+                var entry = lm_poll_entry(descriptor: socket, events: Int16(LM_POLL_IN), found: 0)
+                // SAFETY: the message lies in the room, and there is one entry.
+                guard unsafe lm_send(socket, message.bytes, message.size, nil, 0) == message.size,
+                    unsafe lm_poll(&entry, 1, 2_000_000_000) > 0
+                else { return }
+                // SAFETY: as many bytes as the room has.
+                let received = unsafe lm_receive_words(socket, room.baseAddress, room.count)
+                guard received.size > 0 else { return }
+                message.received(received.size)
+                guard let head = message.take(WireHeader.self) else { return }
+                if head.kind == WireKind.settings.rawValue { return answer = nil }
+                var text: [UInt8] = []
+                while let byte = message.take(UInt8.self) { text.append(byte) }
+                answer = "confined programs do not share by name: \(String(decoding: text, as: UTF8.self))"
+            }
+        }
+        return error == 0 ? answer : "the daemon on \(path) cannot be told the name to share by"
+    }
+
+    private static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 }
+    }
+
     /// Connects to the daemon's socket for programs, and closes again: 0, or the error number.
     ///
     /// - Parameter use: Gets the connected socket.

@@ -6,7 +6,8 @@ struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Become a program whose memory merges.",
-        usage: "samepage run [--socket <path>] [--merge-any] [--salt <text>] -- <program> [<argument> ...]",
+        usage:
+            "samepage run [--socket <path>] [--merge-any] [--salt <text>] [--share-confined <name>] -- <program> [<argument> ...]",
         discussion: """
             The program is the same as without 'samepage run', in the same process; a library in it answers the \
             daemon. What it marks by madvise(MADV_MERGEABLE) merges; with --merge-any, and after \
@@ -25,6 +26,12 @@ struct RunCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Share only with programs of the same salt.", valueName: "text"))
     var salt: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Share with programs of this user that were started under the same name, though sandboxes confine them.",
+            valueName: "name"))
+    var shareConfined: String?
 
     @Argument(parsing: .captureForPassthrough, help: "The program and its arguments.")
     var command: [String] = []
@@ -56,6 +63,7 @@ struct RunCommand: ParsableCommand {
             if mergeAny { environment["SAMEPAGE_MERGE_ANY"] = "1" }
             if let salt { environment["SAMEPAGE_SALT"] = salt }
             note = DaemonPresence.note(path)
+            if note == nil, let shareConfined { note = DaemonPresence.announce(shareConfined, to: path) }
         }
         if let note {
             // Of a program that does not start, that is all there is to say.

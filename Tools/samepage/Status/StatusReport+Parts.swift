@@ -21,7 +21,7 @@ extension StatusReport {
         let report: ClientReport
 
         private enum CodingKeys: String, CodingKey {
-            case pid, command, user
+            case pid, command, user, domain
             case mergeableBytes = "mergeable_bytes"
             case pagesSharing = "pages_sharing"
             case profitBytes = "profit_bytes"
@@ -36,6 +36,7 @@ extension StatusReport {
             try fields.encode(report.pid, forKey: .pid)
             try fields.encode(report.command, forKey: .command)
             try fields.encode(report.user, forKey: .user)
+            try fields.encode(report.domain, forKey: .domain)
             try fields.encode(report.mergeableBytes, forKey: .mergeableBytes)
             try fields.encode(report.pagesSharing, forKey: .pagesSharing)
             try fields.encode(report.profitBytes, forKey: .profitBytes)

@@ -42,6 +42,9 @@ public struct WireHello: Sendable, BitwiseCopyable {
     public static var mergeAny: UInt32 { 1 }
     /// The process was forked from one with merged pages.
     public static var forked: UInt32 { 2 }
+    /// The process is about to become a program that shares, confined or not, with those of its user that were started
+    /// under the same name; ``salt`` is the number of that name. There is no welcome: `settings` without a body says yes.
+    public static var starts: UInt32 { 4 }
 
     /// Zeros, and the version.
     @inlinable

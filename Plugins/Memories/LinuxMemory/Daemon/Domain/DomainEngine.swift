@@ -17,6 +17,7 @@ final class DomainEngine {
 
     let key: DomainKey
     let gate: LogGate
+    let membership: Membership
     let budget: UserBudget
     /// What the budget knows of this domain, in bytes.
     var kept = 0
@@ -62,7 +63,7 @@ final class DomainEngine {
 
     init(
         key: DomainKey, parts: MergerParts, pageSize: Int, settings: WireSettings, lingerSeconds: Int, scans: ScanMark,
-        budget: UserBudget, gate: LogGate, clientLeft: @escaping () -> Void
+        budget: UserBudget, membership: Membership, gate: LogGate, clientLeft: @escaping () -> Void
     ) {
         let trustsDigests = parts.checksum.bits >= 128 && parts.stableTree.isKeyed && parts.unstableTree.isKeyed
         memory = WatchedMemory(
@@ -78,6 +79,7 @@ final class DomainEngine {
         lingerNanoseconds = Self.nanoseconds(lingerSeconds)
         self.scans = scans
         self.gate = gate
+        self.membership = membership
         self.clientLeft = clientLeft
         emptySince = lm_monotonic_nanoseconds()
     }

@@ -7,17 +7,54 @@ struct DomainKey: Hashable, Sendable {
     var user: UInt32
     /// The group: real, effective and saved.
     var group: UInt32
-    /// The capabilities that the process may use.
-    var capabilities: UInt64
-    /// The user namespace.
-    var userNamespace: FileIdentity
-    /// The PID namespace.
-    var processNamespace: FileIdentity
-    /// What confines the process: no_new_privs, the seccomp mode, and its label among the security modules. A confined
-    /// program may not be able to read another of the same user (Landlock implies no_new_privs).
-    var confinement: String
+    /// Capabilities and namespaces; `nil` where root's rule brings programs together in spite of them.
+    var rights: Rights?
+    /// Who shares among processes of the same rights.
+    var company: Company
     /// The salt; 0 for none.
     var salt: UInt64 = 0
+}
+
+extension DomainKey {
+    /// What else than the user decides whether a process may read another.
+    struct Rights: Hashable, Sendable {
+        /// The capabilities that the process may use.
+        var capabilities: UInt64
+        /// The user namespace.
+        var userNamespace: FileIdentity
+        /// The PID namespace.
+        var processNamespace: FileIdentity
+    }
+
+    /// Who shares with a process.
+    enum Company: Hashable, Sendable {
+        /// All that nothing confines.
+        case unconfined
+        /// Nobody: the process is confined, and no fact of the kernel says that another is so in the same way.
+        case alone(ProcessStart, why: String)
+        /// Those that were started under one name, which has this number.
+        case started(under: UInt64)
+        /// Those to whom a rule of root applies, by the name of its domain.
+        case rule(String)
+    }
+
+    /// The domain and why a process is in it, in a line for people.
+    var reason: String {
+        switch company {
+        case .unconfined: "user \(user)'s"
+        case .alone(_, let why): "its own: \(why)"
+        case .started: "user \(user)'s, by --share-confined"
+        case .rule(let name): "'\(name)', by root's rule"
+        }
+    }
+}
+
+/// One process among all that have its number in the course of time.
+struct ProcessStart: Hashable, Sendable {
+    /// Its number.
+    var pid: Int32
+    /// When it began, in ticks since the machine did.
+    var time: UInt64
 }
 
 /// A file, by the numbers of its device and its inode.

@@ -12,6 +12,8 @@ public struct DaemonSettings: Sendable, Hashable {
     public var excludesDontDump = false
     /// The salt of clients that have none of their own; clients whose salts differ never share. Empty for none.
     public var salt = ""
+    /// Root's rules: which programs share although they are confined.
+    public var domains: [DomainRule] = []
     /// The nice value of the merging threads, -20 to 19.
     public var nice: Int32 = 5
     /// Whether the merging threads run only when nothing else wants to (SCHED_IDLE).

@@ -23,7 +23,12 @@ struct Refusal: Error, Hashable, Sendable {
 
 /// What the kernel says of a process in /proc.
 struct ProcessFacts: Hashable, Sendable {
-    var key: DomainKey
+    var user: UInt32
+    var group: UInt32
+    var rights: DomainKey.Rights
+    var confinement: Confinement
+    var start: ProcessStart
+    var parent: Int32
     var command: String
 
     /// Looks at a process. Whoever asks makes sure afterwards that it still lives: else the number may be another's by
@@ -49,9 +54,20 @@ struct ProcessFacts: Hashable, Sendable {
         guard Self.owner(ofProcess: pid) == user else {
             throw Refusal("the process protects its memory from its own user (it is not dumpable)")
         }
-        key = DomainKey(
-            user: user, group: group, capabilities: permitted, userNamespace: userNamespace,
-            processNamespace: processNamespace, confinement: try Self.confinement(ofProcess: pid, lines))
+        let effective = Self.fields("CapEff:", in: lines).first.flatMap { UInt64($0, radix: 16) } ?? 0
+        let label = SmallFile.text("/proc/\(pid)/attr/current")
+        if label == nil, let shortage = Self.shortage { throw shortage }
+        guard let time = Self.startTime(ofProcess: pid) else { throw Self.cannotLook }
+        self.user = user
+        self.group = group
+        rights = DomainKey.Rights(
+            capabilities: permitted, userNamespace: userNamespace, processNamespace: processNamespace)
+        confinement = Confinement(
+            noNewPrivileges: Self.fields("NoNewPrivs:", in: lines).first ?? "0",
+            seccomp: Self.fields("Seccomp:", in: lines).first ?? "0", label: label ?? "",
+            mayTraceAll: effective >> 19 & 1 != 0, ptraceScope: Confinement.ptraceScope())
+        start = ProcessStart(pid: pid, time: time)
+        parent = Self.fields("PPid:", in: lines).first.flatMap { Int32($0) } ?? 0
         let name = command.hasSuffix("\n") ? command.dropLast() : command[...]
         // A program chooses its name, and the name goes to logs and terminals.
         self.command = String(name.map { $0.unicodeScalars.allSatisfy(Self.isPlain) ? $0 : "?" })
@@ -74,12 +90,19 @@ struct ProcessFacts: Hashable, Sendable {
         }
     }
 
-    private static func confinement(ofProcess pid: Int32, _ lines: [Substring]) throws(Refusal) -> String {
-        let words = ["NoNewPrivs:", "Seccomp:"].map { Self.fields($0, in: lines).joined() }
-        let label = SmallFile.text("/proc/\(pid)/attr/current")
-        if label == nil, let shortage { throw shortage }
-        // Without a security module that labels processes there is none.
-        return (words + [label ?? ""]).joined(separator: " ")
+    /// When a process began; `nil` if there is none.
+    static func startTime(ofProcess pid: Int32) -> UInt64? {
+        // The name in brackets may hold anything; the number is the twentieth after it.
+        guard let text = SmallFile.text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[end...].split(separator: " ")
+        return fields.count > 20 ? UInt64(fields[20]) : nil
+    }
+
+    /// The parent of a process; `nil` if there is none.
+    static func parent(ofProcess pid: Int32) -> Int32? {
+        guard let text = SmallFile.text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[end...].split(separator: " ")
+        return fields.count > 2 ? Int32(fields[2]) : nil
     }
 
     private static func fields(_ name: String, in lines: [Substring]) -> [Substring] {

@@ -11,10 +11,12 @@ struct Reception: Sendable {
     var clientGroup: UInt32?
     /// The salt of processes that have none.
     var salt: UInt64
+    /// Which domain a process belongs to.
+    var membership = Membership()
 
     /// Receives the first message of a connection.
     ///
-    /// - Returns: `nil` when the other side has closed.
+    /// - Returns: `nil` when the other side has closed, or only said what it starts.
     /// - Throws: ``Refusal``, why the process is not served.
     func hear(_ descriptor: Int32) throws(Refusal) -> Guest? {
         guard let (received, hello) = try Self.receive(descriptor) else { return nil }
@@ -54,7 +56,7 @@ struct Reception: Sendable {
 
     private func examine(
         _ descriptor: Int32, _ pid: Int32, _ user: UInt32, _ group: UInt32, _ hello: WireHello
-    ) throws(Refusal) -> Guest {
+    ) throws(Refusal) -> Guest? {
         let pidfd = lm_peer_pidfd(descriptor)
         guard pidfd >= 0 else {
             throw Refusal.withoutDescriptors(pidfd)
@@ -63,14 +65,18 @@ struct Reception: Sendable {
         var isTaken = false
         defer { if !isTaken { _ = lm_close(pidfd) } }
         let facts = try ProcessFacts(pid: pid)
-        guard facts.key.user == user, facts.key.group == group else {
+        guard facts.user == user, facts.group == group else {
             throw Refusal("the process has changed its user or group")
         }
         // It lives, so its number was not another's meanwhile.
         guard !ClientIdentity.hasEnded(pidfd) else { throw Refusal("the process has ended") }
+        if hello.flags & WireHello.starts != 0 {
+            try membership.start(facts, under: hello.salt)
+            Self.say(WireHeader(.settings), [], descriptor)
+            return nil
+        }
         isTaken = true
-        var key = facts.key
-        key.salt = hello.salt == 0 ? salt : hello.salt
+        let key = membership.key(facts, salt: hello.salt == 0 ? salt : hello.salt)
         return Guest(
             descriptor: descriptor,
             identity: ClientIdentity(pid: pid, user: user, group: group, pidfd: pidfd, command: facts.command),
@@ -118,14 +124,19 @@ struct Reception: Sendable {
     /// Tells a process why it is not served, and closes.
     static func refuse(_ descriptor: Int32, _ text: String) {
         let bytes = Array(text.utf8.prefix(WireLimit.text))
+        say(WireHeader(.refused, count: bytes.count), bytes, descriptor)
+        _ = lm_close(descriptor)
+    }
+
+    /// Sends one message; what does not arrive is not needed.
+    private static func say(_ header: WireHeader, _ bytes: [UInt8], _ descriptor: Int32) {
         let capacity = MemoryLayout<WireHeader>.size + bytes.count
         unsafe withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) { room in
-            // SAFETY: the room outlives its use; what does not arrive is not needed.
+            // SAFETY: the room outlives its use.
             var buffer = unsafe WireBuffer(bytes: room.baseAddress!, capacity: room.count)
-            buffer.begin(WireHeader(.refused, count: bytes.count))
+            buffer.begin(header)
             for byte in bytes { _ = buffer.append(byte) }
             _ = unsafe lm_send(descriptor, buffer.bytes, buffer.size, nil, 0)
         }
-        _ = lm_close(descriptor)
     }
 }

@@ -57,7 +57,8 @@ extension SamepageDaemon {
             make: { [self, parts] in
                 let engine = DomainEngine(
                     key: key, parts: parts, pageSize: pageSize, settings: settings.wire,
-                    lingerSeconds: settings.lingerSeconds, scans: domain.scans, budget: budget, gate: gate,
+                    lingerSeconds: settings.lingerSeconds, scans: domain.scans, budget: budget, membership: membership,
+                    gate: gate,
                     clientLeft: { [self] in self.state.withLock { $0.clientLeft(of: key.user) } })
                 for change in changes { engine.apply(change) }
                 return engine

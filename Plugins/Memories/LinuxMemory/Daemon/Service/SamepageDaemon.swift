@@ -22,6 +22,7 @@ public final class SamepageDaemon: MergerControl, Sendable {
     let state: Mutex<ServiceState>
     let makeParts: @Sendable () throws -> MergerParts
     let ownUser: UInt32
+    let membership: Membership
     /// Who may connect to the daemon's sockets.
     public let access: SocketAccess
 
@@ -30,8 +31,8 @@ public final class SamepageDaemon: MergerControl, Sendable {
     static let mostClientsOfUser = 1024
     /// Descriptors of one program: the socket, a pidfd and the upload buffer.
     static let descriptorsOfClient = 3
-    /// Merge domains of one user: each salt makes one, and each has a thread.
-    static let mostDomainsOfUser = 64
+    /// Merge domains of one user: each salt and each confined program makes one, and each has a thread.
+    static let mostDomainsOfUser = 256
 
     /// Prepares a daemon; it does nothing before ``run()``.
     ///
@@ -50,13 +51,17 @@ public final class SamepageDaemon: MergerControl, Sendable {
         gate = LogGate(logger)
         self.makeParts = makeParts
         ownUser = geteuid()
-        try Self.check(settings)
+        try Self.check(settings, ownUser: ownUser)
+        membership = Membership(rules: settings.domains)
         access = try Self.access(for: settings)
         state = Mutex(
             ServiceState(template: try makeParts(), settings: settings, description: description, pageSize: pageSize))
     }
 
-    private static func check(_ settings: DaemonSettings) throws(DaemonError) {
+    private static func check(_ settings: DaemonSettings, ownUser: UInt32) throws(DaemonError) {
+        guard ownUser == 0 || settings.domains.isEmpty else {
+            throw DaemonError("domains is for root's daemon: only root lets confined programs share")
+        }
         guard 1...90 ~= settings.vmaBudgetPercent else {
             throw DaemonError("vmaBudgetPercent is \(settings.vmaBudgetPercent): it takes 1 to 90")
         }
@@ -106,7 +111,8 @@ public final class SamepageDaemon: MergerControl, Sendable {
         let socket = try SocketFile(path: settings.socketPath, access: access)
         let device = UserfaultDevice(user: ownUser)
         let reception = Reception(
-            pageSize: pageSize, ownUser: ownUser, clientGroup: access.group, salt: saltNumber(settings.salt))
+            pageSize: pageSize, ownUser: ownUser, clientGroup: access.group, salt: saltNumber(settings.salt),
+            membership: membership)
         state.withLock { state in
             state.isStopping = false
             state.started = lm_monotonic_nanoseconds()

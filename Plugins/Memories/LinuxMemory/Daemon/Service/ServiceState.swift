@@ -91,9 +91,11 @@ struct ServiceState: ~Copyable {
     }
 
     /// How often everything that somebody sees has been scanned.
+    /// Who sees some domains only gets what these have scanned themselves: the daemon's figure tells of others.
     func fullScans(of viewer: Viewer) -> UInt64 {
-        domains.lazy.filter { viewer.sees($0.key.user) }.map(\.scans.total).min()
-            ?? (viewer == .everyone ? keptFullScans : 0)
+        let seen = domains.lazy.filter { viewer.sees($0.key.user) }
+        guard viewer == .everyone else { return seen.map(\.scans.count).min() ?? 0 }
+        return seen.map(\.scans.total).min() ?? keptFullScans
     }
 
     /// A domain is about to end.

@@ -81,9 +81,7 @@ extension DomainEngine {
     /// Whether a process that lives is none of this domain any more: it has given up rights since it joined.
     private func hasChanged(_ client: Client) -> Bool {
         do throws(Refusal) {
-            var now = try ProcessFacts(pid: client.identity.pid).key
-            now.salt = key.salt
-            if now == key { return false }
+            if membership.key(try ProcessFacts(pid: client.identity.pid), salt: key.salt) == key { return false }
         } catch {
             if error.isShortage { return false }
         }
@@ -104,6 +102,7 @@ extension DomainEngine {
         let identity = client.identity
         let pageSize = memory.pageSize
         var report = ClientReport(pid: identity.pid, user: identity.user, command: identity.command)
+        report.domain = key.reason
         var refused = 0
         for area in client.areas.values {
             client.reasons.formUnion(memory.takeReasons(of: area.id))

@@ -193,6 +193,7 @@ extension SamepageDaemon {
             var late: [String] = []
             if settings.socketPath != old.socketPath { late.append("socket") }
             if settings.clientGroup != old.clientGroup { late.append("clientGroup") }
+            if settings.domains != old.domains { late.append("domains") }
             if settings.salt != old.salt { late.append("salt") }
             if settings.nice != old.nice { late.append("nice") }
             if settings.schedIdle != old.schedIdle { late.append("schedIdle") }
