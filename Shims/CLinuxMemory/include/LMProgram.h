@@ -45,15 +45,15 @@ static inline int lm_malloc_is_of_libc(void) {
     return malloc_home.base == libc_home.base;
 }
 
-/// Starts a detached thread with a small stack; 0, or an error number.
-static inline int lm_start_thread(void *(*body)(void *), size_t stack_size) {
+/// Starts a detached thread with a stack that is nobody else's; 0, or an error number: EINVAL where it is too small.
+static inline int lm_start_thread(void *(*body)(void *), uintptr_t stack, size_t stack_size) {
     pthread_attr_t attributes;
     pthread_t thread;
     int result = pthread_attr_init(&attributes);
     if (result != 0) return result;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (stack_size != 0) pthread_attr_setstacksize(&attributes, stack_size);
-    result = pthread_create(&thread, &attributes, body, 0);
+    result = pthread_attr_setstack(&attributes, (void *)stack, stack_size);
+    if (result == 0) result = pthread_create(&thread, &attributes, body, 0);
     pthread_attr_destroy(&attributes);
     return result;
 }

@@ -63,6 +63,8 @@ static inline long lm_shm_size(int segment) {
     return result < 0 ? result : (long)status.shm_segsz;
 }
 
+enum { LM_RLIMIT_AS = 9 };
+
 /// Whether RLIMIT_AS limits the address space of the process, or is unknown.
 static inline int lm_address_space_is_limited(void) {
     uint64_t limit[2] = {0, 0};
@@ -105,6 +107,7 @@ enum {
     LM_SYS_PRCTL = SYS_prctl,
     LM_SYS_IOCTL = SYS_ioctl,
     LM_SYS_MOVE_PAGES = SYS_move_pages,
+    LM_SYS_PRLIMIT64 = SYS_prlimit64,
     LM_SYS_CLONE = SYS_clone,
     LM_SYS_CLONE3 = 435,
     LM_SYS_UNSHARE = SYS_unshare,

@@ -10,6 +10,9 @@ func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     let isForMerging = advice == Int32(LM_MADV_MERGEABLE) || advice == Int32(LM_MADV_UNMERGEABLE)
     if isAgentOff, isForMerging || !isWatching { return lm_madvise(address, size, advice) }
     guard let end = pageEnd(address, size) else { return lm_madvise(address, size, advice) }
+    if agentMemory.touches(address, end) {
+        return aroundOwnMemoryAsGap(address, end) { adviseForProgram($0, Int($1 - $0), advice) }
+    }
     if advice == Int32(LM_MADV_MERGEABLE) { return markMergeable(address, end) }
     guard isWatching, address < end else {
         // Nothing of ours is merged: the kernel's own has nothing to undo either, and may not even know the advice.
@@ -45,7 +48,7 @@ private func markMergeable(_ start: UInt, _ end: UInt) -> Int32 {
     guard start < end else { return mapped }
     guard enterCall() else { return mapped }
     // With no place left there is nothing more that the program could do about it.
-    let isKept = want(start, end) || ranges.count >= TableMemory.rangeCapacity
+    let isKept = want(start, end) || ranges.count >= TableMemory.rangeCapacity || !agentMemory.canMerge
     AgentLock.release()
     guard isKept else { return -Int32(LM_EAGAIN) }
     wakeAgent()

@@ -64,8 +64,10 @@ func lockAllForProgram(_ flags: Int32) -> Int32 {
     unsafe lm_atomic_store(&locksFuture, flags & Int32(LM_MCL_FUTURE) != 0 ? 1 : 0)
     ranges.markUnfit(0, UInt.max & ~4095, retry: false)
     AgentLock.release()
-    let isRunning = unsafe lm_atomic_load(&agentThread.state) == 2
-    let result = isRunning ? Int32(truncatingIfNeeded: performJob(.lockAll(flags: flags))) : lockAllByKernel(flags)
+    let lock = { Int32(truncatingIfNeeded: performJob(.lockAll(flags: flags), startsThread: false)) }
+    var result = lock()
+    // The kernel counts all that is mapped, the agent's memory too, against RLIMIT_MEMLOCK.
+    if result == -Int32(LM_ENOMEM), performJob(.shed, startsThread: false) != 0 { result = lock() }
     if result != 0 { unsafe lm_atomic_store(&locksFuture, before) }
     // Those that the call did not lock after all merge again.
     examineAgain(0, UInt.max & ~4095)

@@ -6,6 +6,12 @@ struct MovePiece {
     var end: UInt
 }
 
+/// Room for pieces of a move, on the agent's thread.
+private var movePieceRoom: UnsafeMutablePointer<MovePiece> {
+    // SAFETY: the part is writable once a move has begun.
+    unsafe UnsafeMutablePointer(bitPattern: agentMemory.address(of: .pieces)).unsafelyUnwrapped
+}
+
 extension MoveRequest {
     /// What the old place is, by the kernel's map.
     private struct Ground {
@@ -30,6 +36,7 @@ extension MoveRequest {
         }
         guard AgentLock.acquire() else { return -Int(LM_ENOMEM) }
         defer { AgentLock.release() }
+        guard agentMemory.reach(.pieces, MemoryPart.pieces.capacity) else { return -Int(LM_ENOMEM) }
         let ground = look()
         if ground.isUnknown { return -Int(LM_ENOMEM) }
         // Several mappings may only move as they are.
@@ -137,7 +144,7 @@ extension MoveRequest {
             guard pieces > 0 else { return moveBack(place, address) }
             for number in 0..<pieces {
                 // SAFETY: so many pieces have been noted.
-                let piece = unsafe tables.pieces.unsafelyUnwrapped[number]
+                let piece = unsafe movePieceRoom[number]
                 guard movePiece(piece.start, piece.end, to: place + (piece.start - old)) else {
                     return moveBack(place, piece.start)
                 }
@@ -156,7 +163,7 @@ extension MoveRequest {
 
     /// Notes mappings, as many as there is room for; their number.
     private func findPieces(from first: UInt, limit: UInt) -> Int {
-        let capacity = TableMemory.pieceBytes / MemoryLayout<MovePiece>.stride
+        let capacity = MemoryPart.pieces.capacity / MemoryLayout<MovePiece>.stride
         var reader = SmapsReader()
         var count = 0
         var address = first
@@ -165,7 +172,7 @@ extension MoveRequest {
             guard entry.start <= address else { return count }
             let end = min(entry.end, limit)
             // SAFETY: the check of the capacity.
-            unsafe tables.pieces.unsafelyUnwrapped[count] = MovePiece(start: address, end: end)
+            unsafe movePieceRoom[count] = MovePiece(start: address, end: end)
             count += 1
             address = end
         }
@@ -182,7 +189,7 @@ extension MoveRequest {
             if pieces == 0 { lm_yield() }
             for number in 0..<pieces {
                 // SAFETY: so many pieces have been noted.
-                let piece = unsafe tables.pieces.unsafelyUnwrapped[number]
+                let piece = unsafe movePieceRoom[number]
                 while !back.movePiece(piece.start, piece.end, to: old + (piece.start - back.old)) { lm_yield() }
                 address = piece.end
             }

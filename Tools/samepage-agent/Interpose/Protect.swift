@@ -3,10 +3,7 @@ internal import CLinuxMemory
 /// mprotect: pages that are not plainly readable and writable cannot be merged, and merge again when they are.
 @c(mprotect)
 public func interposedMprotect(_ address: UInt, _ size: Int, _ protection: Int32) -> Int32 {
-    answer(
-        protectForProgram(address, size, isPlain: allowsReadAndWriteOnly(protection)) {
-            lm_mprotect(address, size, protection)
-        })
+    answer(protectForProgram(address, size, protection))
 }
 
 /// pkey_mprotect: pages with a key of their own cannot be merged.
@@ -15,8 +12,21 @@ public func interposedPkeyMprotect(_ address: UInt, _ size: Int, _ protection: I
     answer(protectForProgram(address, size, protection, key: key))
 }
 
+func protectForProgram(_ address: UInt, _ size: Int, _ protection: Int32) -> Int32 {
+    // What lies before a gap is protected, what lies behind it is not.
+    if let end = pageEnd(address, size), agentMemory.touches(address, end) {
+        let before = agentMemory.bounds.start
+        let result = address < before ? protectForProgram(address, Int(before - address), protection) : 0
+        return result != 0 ? result : -Int32(LM_ENOMEM)
+    }
+    return protectForProgram(address, size, isPlain: allowsReadAndWriteOnly(protection)) {
+        lm_mprotect(address, size, protection)
+    }
+}
+
 func protectForProgram(_ address: UInt, _ size: Int, _ protection: Int32, key: Int32) -> Int32 {
-    protectForProgram(address, size, isPlain: allowsReadAndWriteOnly(protection) && key <= 0) {
+    if let end = pageEnd(address, size), agentMemory.touches(address, end) { return -Int32(LM_ENOMEM) }
+    return protectForProgram(address, size, isPlain: allowsReadAndWriteOnly(protection) && key <= 0) {
         Int32(
             truncatingIfNeeded: lm_system_call(
                 Int(LM_SYS_PKEY_MPROTECT), Int(bitPattern: address), size, Int(protection), Int(key), 0, 0))

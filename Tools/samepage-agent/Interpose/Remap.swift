@@ -10,6 +10,10 @@ public func interposedMremap(
 }
 
 func remapForProgram(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32, _ address: UInt) -> Int {
+    if let end = pageEnd(old, oldSize), agentMemory.touches(old, end) { return -Int(LM_EFAULT) }
+    if flags & Int32(LM_MREMAP_FIXED) != 0, let end = pageEnd(address, newSize), agentMemory.touches(address, end) {
+        return -Int(LM_ENOMEM)
+    }
     let call = { lm_mremap(old, oldSize, newSize, flags, address) }
     guard isWatching, let request = MoveRequest(old, oldSize, newSize, flags, address), enterCall() else {
         return call()

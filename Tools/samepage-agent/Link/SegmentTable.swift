@@ -3,7 +3,7 @@ import CLinuxMemory
 /// A segment of frames, as far as the agent has it open.
 @safe
 struct AgentSegment {
-    /// The address of the agent's own read-only mapping; 0 while it is not mapped.
+    /// The address of its view; 0 while it is not viewed.
     var address: UInt
     /// The file that had this number last, also when it is closed: pages may still lie over it.
     var inode: UInt64
@@ -14,37 +14,32 @@ struct AgentSegment {
 /// The segments of the daemon's store, by number. Used by the agent's thread only.
 @safe
 struct SegmentTable {
-    /// `nil` before the first segment.
-    private var table: UnsafeMutablePointer<AgentSegment>?
     /// All numbers ever used are below.
     private var used: UInt32 = 0
+    private var views = SegmentViews()
 
-    private static var byteCount: Int { Int(WireLimit.segments) * MemoryLayout<AgentSegment>.stride }
     /// Bytes of a segment.
     static var size: Int { Int(WireLimit.framesOfSegment) << 12 }
 
-    /// Bytes of the table that are in memory.
-    var residentBytes: UInt64 {
-        guard let table = unsafe table else { return 0 }
-        return TableMemory.residentBytes(UInt(bitPattern: table), SegmentTable.byteCount)
+    private var table: UnsafeMutablePointer<AgentSegment> {
+        // SAFETY: there is a table once a number is used.
+        unsafe UnsafeMutablePointer(bitPattern: agentMemory.address(of: .segments)).unsafelyUnwrapped
     }
 
     private subscript(number: UInt32) -> AgentSegment {
         get {
             // SAFETY: the check; there is a table once a number is used.
-            guard number < used, let table = unsafe table else {
-                return AgentSegment(address: 0, inode: 0, descriptor: 0)
-            }
+            guard number < used else { return AgentSegment(address: 0, inode: 0, descriptor: 0) }
             return unsafe table[Int(number)]
         }
         nonmutating set {
-            guard number < used, let table = unsafe table else { return }
+            guard number < used else { return }
             unsafe table[Int(number)] = newValue
         }
     }
 
     /// The descriptor to map a frame from; below 0 if its segment is not open.
-    func descriptor(of frame: UInt32) -> Int32 {
+    mutating func descriptor(of frame: UInt32) -> Int32 {
         let number = frame / WireLimit.framesOfSegment
         return isMapped(number) ? self[number].descriptor : -1
     }
@@ -81,36 +76,46 @@ struct SegmentTable {
         return true
     }
 
-    /// Whether a segment is mapped, or can be now.
+    /// Whether a segment is viewed, or can be now.
     ///
     /// Not while whatever is mapped is locked: the kernel would fill every hole of the segment with memory. Nor in a
     /// process whose address space is limited: its own mmap would fail for what a segment takes of it.
-    private func isMapped(_ number: UInt32) -> Bool {
+    private mutating func isMapped(_ number: UInt32) -> Bool {
         let segment = self[number]
-        if segment.address != 0 { return true }
-        guard segment.descriptor != 0, unsafe lm_atomic_load(&locksFuture) == 0, lm_address_space_is_limited() == 0
+        if segment.address != 0 {
+            views.touch(segment.address)
+            return true
+        }
+        guard segment.descriptor != 0, unsafe lm_atomic_load(&locksFuture) == 0, lm_address_space_is_limited() == 0,
+            agentMemory.canMerge, let place = views.place()
         else { return false }
-        let flags = Int32(LM_MAP_SHARED | LM_MAP_NORESERVE)
-        let mapped = lm_mmap(0, SegmentTable.size, Int32(LM_PROT_READ), flags, segment.descriptor, 0)
-        guard lm_is_error(mapped) == 0 else { return false }
-        _ = lm_madvise(UInt(bitPattern: mapped), SegmentTable.size, Int32(LM_MADV_DONTFORK))
-        self[number].address = UInt(bitPattern: mapped)
+        if let before = views.holder(of: place) { self[before].address = 0 }
+        guard views.map(place, number, segment.descriptor) else { return false }
+        self[number].address = views.address(of: place)
         return true
     }
 
-    /// Unmaps all segments; they stay open, and are mapped again when needed.
-    func unmapAll() {
-        for number in 0..<used where self[number].address != 0 {
-            _ = lm_munmap(self[number].address, SegmentTable.size)
-            self[number].address = 0
-        }
+    /// Whether a segment is open, if not viewed.
+    func isOpen(_ frame: UInt32) -> Bool { self[frame / WireLimit.framesOfSegment].descriptor != 0 }
+
+    /// Another window is about to be merged: what earlier ones needed may go out of view.
+    mutating func beginWindow() { views.beginWindow() }
+
+    /// Takes all segments out of view; they stay open, and are viewed again when needed.
+    mutating func unmapAll() {
+        for number in 0..<used where self[number].address != 0 { takeOutOfView(number) }
+    }
+
+    private mutating func takeOutOfView(_ number: UInt32) {
+        views.clear(self[number].address)
+        self[number].address = 0
     }
 
     /// Closes a segment. Pages that lie over it stay as they are.
-    func close(_ number: UInt32) {
+    mutating func close(_ number: UInt32) {
         let segment = self[number]
         guard segment.descriptor != 0 else { return }
-        if segment.address != 0 { _ = lm_munmap(segment.address, SegmentTable.size) }
+        if segment.address != 0 { takeOutOfView(number) }
         _ = lm_close(segment.descriptor)
         forget(number)
     }
@@ -121,7 +126,7 @@ struct SegmentTable {
     }
 
     /// Closes all segments.
-    func closeAll() {
+    mutating func closeAll() {
         for number in 0..<used { close(number) }
     }
 
@@ -130,19 +135,16 @@ struct SegmentTable {
         for number in 0..<used { self[number].inode = 0 }
     }
 
-    /// In a forked child: its segments are not mapped here, and the numbers of the descriptors are the program's.
-    func forgetAfterFork() {
+    /// In a forked child: the numbers of the descriptors are the program's, and what the parent's agent viewed is nothing
+    /// to it.
+    mutating func forgetAfterFork() {
+        unmapAll()
         for number in 0..<used { forget(number) }
     }
 
     private mutating func makeRoom(_ number: UInt32) -> Bool {
-        if unsafe table == nil {
-            let flags = Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE)
-            let mapped = lm_mmap(0, SegmentTable.byteCount, Int32(LM_PROT_READ | LM_PROT_WRITE), flags, -1, 0)
-            guard lm_is_error(mapped) == 0 else { return false }
-            // SAFETY: a fresh mapping of zeros, with room for all numbers.
-            unsafe table = UnsafeMutablePointer(bitPattern: mapped)
-        }
+        let size = Int(number + 1) * MemoryLayout<AgentSegment>.stride
+        guard withAgentLock({ agentMemory.reach(.segments, size) }) else { return false }
         used = max(used, number + 1)
         return true
     }

@@ -118,7 +118,8 @@ struct OwnMappings {
 
     /// Makes room at a position; `false` if there is none.
     private func open(_ position: Int) -> Bool {
-        guard count < TableMemory.mappingCapacity else { return false }
+        let size = (count + 1) * MemoryLayout<OwnMapping>.stride
+        guard count < TableMemory.mappingCapacity, agentMemory.reach(.mappings, size) else { return false }
         var moving = count
         while moving > position {
             self[moving] = self[moving - 1]

@@ -39,20 +39,6 @@ struct RangeTable {
         return low
     }
 
-    /// Bytes of memory that the agent's tables take at the moment, as the kernel says.
-    ///
-    /// - Complexity: O(n) in the pages of the ranges, about 1 ns for each 100.
-    var ownBytes: UInt64 {
-        var bytes = TableMemory.residentBytes
-        for position in 0..<count {
-            // SAFETY: a range of the table.
-            let range = unsafe self[position]
-            let size = unsafe mappedBytes(ofEntries: range.pointee.pageCount)
-            bytes += unsafe TableMemory.residentBytes(UInt(bitPattern: range.pointee.entries), size)
-        }
-        return bytes
-    }
-
     /// Whether a range waits for ``examineRanges()``. May be read without the lock.
     var needExamination: Bool { unsafe lm_atomic_load(&rangesToExamine) != 0 }
 
@@ -84,24 +70,26 @@ struct RangeTable {
         return unsafe range
     }
 
-    /// Bytes of the mapping that has the entries of so many pages; 0 where the place's slot has them.
-    private func mappedBytes(ofEntries pageCount: UInt32) -> Int {
-        pageCount <= TableMemory.slotPages ? 0 : (Int(pageCount) * MemoryLayout<PageEntry>.stride + 4095) & ~4095
+    /// Pages that have the entries of so many pages; 0 where the place's slot has them.
+    private func entryPages(of pageCount: UInt32) -> Int {
+        let size = Int(pageCount) * MemoryLayout<PageEntry>.stride
+        return pageCount <= TableMemory.slotPages ? 0 : (size + 4095) >> 12
     }
 
     /// Entries for so many pages of the range at a place, all 0; `nil` without memory.
     private func makeEntries(_ pageCount: UInt32, at place: UInt32) -> UnsafeMutablePointer<PageEntry>? {
-        let size = mappedBytes(ofEntries: pageCount)
-        guard size > 0 else {
-            // SAFETY: each place of the table has a slot, and nobody else uses that of a free one.
-            let slot = unsafe tables.slots.unsafelyUnwrapped + Int(place) * TableMemory.slotPages
-            unsafe slot.initialize(repeating: .fresh, count: Int(pageCount))
-            return unsafe slot
+        let pages = entryPages(of: pageCount)
+        guard pages == 0 else {
+            return unsafe EntryMemory.take(pages).flatMap { unsafe UnsafeMutablePointer(bitPattern: $0) }
         }
-        let entries = lm_mmap(
-            0, size, Int32(LM_PROT_READ | LM_PROT_WRITE),
-            Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE), -1, 0)
-        return unsafe lm_is_error(entries) == 0 ? UnsafeMutablePointer(bitPattern: entries) : nil
+        let first = Int(place) * TableMemory.slotPages
+        guard agentMemory.reach(.slots, (first + TableMemory.slotPages) * MemoryLayout<PageEntry>.stride) else {
+            return nil
+        }
+        // SAFETY: each place of the table has a slot, and nobody else uses that of a free one.
+        let slot = unsafe tables.slots.unsafelyUnwrapped + first
+        unsafe slot.initialize(repeating: .fresh, count: Int(pageCount))
+        return unsafe slot
     }
 
     /// Takes out a range and gives its memory back: one that is leaving, and that the daemon knows no more.
@@ -113,8 +101,8 @@ struct RangeTable {
         let position = firstPosition(endingAfter: base)
         let order = unsafe tables.order.unsafelyUnwrapped
         let place = unsafe order[position]
-        let size = unsafe mappedBytes(ofEntries: range.pointee.pageCount)
-        if size > 0 { _ = unsafe lm_munmap(UInt(bitPattern: range.pointee.entries), size) }
+        let pages = unsafe entryPages(of: range.pointee.pageCount)
+        if pages > 0 { unsafe EntryMemory.giveBack(UInt(bitPattern: range.pointee.entries), pages) }
         for moving in position..<(count - 1) { unsafe order[moving] = order[moving + 1] }
         unsafe lm_atomic_store(&tables.rangeCount, tables.rangeCount - 1)
         freePlace(place)
@@ -145,7 +133,9 @@ struct RangeTable {
             return place
         }
         let place = unsafe tables.placesUsed
-        guard place < UInt32(TableMemory.rangeCapacity) else { return nil }
+        guard place < UInt32(TableMemory.rangeCapacity), TableMemory.reachPlace(Int(place), position: count) else {
+            return nil
+        }
         unsafe tables.placesUsed = place + 1
         unsafe uses[Int(place)] = 1
         return place

@@ -12,6 +12,8 @@ enum AgentJob {
     case giveWay(start: UInt, end: UInt)
     /// mlockall.
     case lockAll(flags: Int32)
+    /// What the program may map or lock is limited: see ``AgentMemory/shed(hasRemapper:)``.
+    case shed
 
     /// Does it.
     func run() -> Int {
@@ -21,6 +23,7 @@ enum AgentJob {
         case .discard(let start, let end, let advice): discardByMap(start, end, advice)
         case .giveWay(let start, let end): samepage_agent.giveWay(start, end)
         case .lockAll(let flags): lockEverything(flags)
+        case .shed: shedAddressSpace()
         }
     }
 }
@@ -29,16 +32,18 @@ enum AgentJob {
 /// be no such thread the caller does it. The caller does not hold the lock.
 ///
 /// No signal reaches the caller meanwhile: a handler that asked for another job would wait for itself.
-func performJob(_ job: AgentJob) -> Int {
+///
+/// - Parameter startsThread: Whether it is worth starting the thread for.
+func performJob(_ job: AgentJob, startsThread: Bool = true) -> Int {
     // Where system calls are filtered the caller makes none that the job does not need.
     if isAgentOff { return job.run() }
     AgentLock.enter()
     defer { AgentLock.leave() }
-    while true { if let result = tryJob(job) { return result } }
+    while true { if let result = tryJob(job, startsThread) { return result } }
 }
 
-/// One try of ``performJob(_:)``; `nil` when the agent's thread ended before it took the job.
-private func tryJob(_ job: AgentJob) -> Int? {
+/// One try of ``performJob(_:startsThread:)``; `nil` when the agent's thread ended before it took the job.
+private func tryJob(_ job: AgentJob, _ startsThread: Bool) -> Int? {
     // SAFETY: errno of this thread, which starting a thread may change.
     let error = unsafe __errno_location().pointee
     let mask = lm_set_signal_mask(AgentLock.blockedSignals)
@@ -46,7 +51,8 @@ private func tryJob(_ job: AgentJob) -> Int? {
         _ = lm_set_signal_mask(mask)
         unsafe __errno_location().pointee = error
     }
-    while !startAgentThread() {
+    while unsafe lm_atomic_load(&agentThread.state) != 2 {
+        if startsThread, startAgentThread() { break }
         // While this thread stands for the agent's, nobody starts that.
         if unsafe lm_atomic_replace(&agentThread.state, 0, 1) == 0 { continue }
         let result = job.run()

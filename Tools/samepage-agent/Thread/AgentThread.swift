@@ -45,13 +45,27 @@ func startAgentThread(byAllocator: Bool = false) -> Bool {
         unsafe lm_atomic_store(&agentThread.state, 0)
         return false
     }
+    awaitGone()
     let mask = lm_set_signal_mask(AgentLock.blockedSignals)
-    // SAFETY: the body is a function of this library, which is never unloaded.
-    var result = unsafe lm_start_thread(agentThreadBody, 256 << 10)
-    if result != 0 { result = unsafe lm_start_thread(agentThreadBody, 0) }
+    var result = Int32(LM_EINVAL)
+    var size = 256 << 10
+    // What threads of the program have of their own (TLS) lies on the stack, too, and may need more.
+    while result == Int32(LM_EINVAL), let stack = agentMemory.reachFromEnd(.stack, size) {
+        // SAFETY: the body is a function of this library, which is never unloaded; no other thread has that stack.
+        result = unsafe lm_start_thread(agentThreadBody, stack, size)
+        size *= 4
+    }
     _ = lm_set_signal_mask(mask)
     if result != 0 { unsafe lm_atomic_store(&agentThread.state, 0) }
     return result == 0
+}
+
+/// Waits until the kernel knows the thread that ended last no more: its stack is the next one's.
+func awaitGone() {
+    let number = unsafe lm_atomic_exchange(&agentThread.endedNumber, 0)
+    guard number != 0 else { return }
+    let process = unsafe Int32(bitPattern: agentThread.process)
+    while lm_signal_thread(process, Int32(bitPattern: number), 0) == 0 { lm_yield() }
 }
 
 /// Whether malloc is another library's than libc, whose own never calls the functions that we interpose.

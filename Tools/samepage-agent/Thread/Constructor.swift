@@ -1,8 +1,10 @@
 internal import CLinuxMemory
 
-/// Runs when the library is loaded, before all other constructors (-z initfirst): no thread, no memory.
+/// Runs when the library is loaded, before all other constructors (-z initfirst): no thread, and no memory but address space.
 private func constructAgent(_ environment: Environment) {
     unsafe agentSettings.read(environment)
+    // Without address space of its own the agent would be in the program's way.
+    if !isAgentOff, !agentMemory.reserve() { unsafe agentSettings.isOff = true }
     guard !isAgentOff else { return }
     if mustStayOff(environment) {
         unsafe agentSettings.isOff = true

@@ -25,11 +25,7 @@ func holdOffAgentThread() -> Bool {
             lm_yield()
         }
     }
-    let number = unsafe lm_atomic_exchange(&agentThread.endedNumber, 0)
-    if number != 0 {
-        let process = unsafe Int32(bitPattern: agentThread.process)
-        while lm_signal_thread(process, Int32(bitPattern: number), 0) == 0 { lm_yield() }
-    }
+    awaitGone()
     return hasEnded
 }
 

@@ -15,7 +15,8 @@ struct SmapsReader: ~Copyable {
     init() {
         // SAFETY: a literal, terminated by zero.
         descriptor = unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY))
-        if descriptor < 0 { isWell = false }
+        let hasRoom = withAgentLock { agentMemory.reach(.text, TableMemory.textBytes) }
+        if descriptor < 0 || !hasRoom { isWell = false }
     }
 
     deinit { if descriptor >= 0 { _ = lm_close(descriptor) } }
@@ -40,7 +41,9 @@ struct SmapsReader: ~Copyable {
 
     /// The next line, without its end; it stays where it is until the next call.
     private mutating func nextLine() -> TextLine? {
-        guard let text = unsafe tables.text else { return nil }
+        // SAFETY: the part is the agent's thread's, and has been made writable when the file was opened.
+        let place = agentMemory.address(of: .text)
+        guard let text = unsafe UnsafeMutablePointer<UInt8>(bitPattern: place) else { return nil }
         var looked = taken
         while true {
             while looked < filled {

@@ -1,6 +1,6 @@
 import CLinuxMemory
 
-/// Memory of the agent's thread, used again and again: one mapping of its own. No lock protects it.
+/// Memory of the agent's thread, used again and again. No lock protects it.
 @safe
 struct AgentBuffers {
     /// Where the buffers begin; 0 before there are any.
@@ -13,22 +13,16 @@ struct AgentBuffers {
     /// Pages of one scan.
     static var scanLength: UInt32 { 16384 }
 
-    /// Maps the buffers; `false` when there is no memory.
+    /// Makes the buffers ready; `false` when there is no memory.
     mutating func prepare() -> Bool {
-        if memory != 0 { return true }
-        let flags = Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE)
-        let mapped = lm_mmap(0, AgentBuffers.size, Int32(LM_PROT_READ | LM_PROT_WRITE), flags, -1, 0)
-        guard lm_is_error(mapped) == 0 else { return false }
-        memory = UInt(bitPattern: mapped)
+        guard withAgentLock({ agentMemory.reach(.buffers, AgentBuffers.size) }) else { return false }
+        memory = agentMemory.address(of: .buffers)
         return true
     }
 
-    /// Bytes of them that are in memory.
-    var residentBytes: UInt64 { memory == 0 ? 0 : TableMemory.residentBytes(memory, AgentBuffers.size) }
-
     /// A part of the buffers.
     private func part<Value: ~Copyable>(_ offset: UInt, _: Value.Type) -> UnsafeMutablePointer<Value> {
-        // SAFETY: the parts below lie within the mapping and do not overlap; each is used as one type only, and every
+        // SAFETY: the parts below lie within the buffers and do not overlap; each is used as one type only, and every
         // bit
         // pattern of zeros is a value of these types.
         unsafe UnsafeMutablePointer(bitPattern: memory + offset).unsafelyUnwrapped

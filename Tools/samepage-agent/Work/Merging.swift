@@ -23,6 +23,8 @@ func merge(count: Int) -> WireWork {
         }
         pauseForJobs()
     }
+    // Memory of nobody's while nothing merges.
+    if let remapper = unsafe work.remapper { unsafe remapper.pointee.closeStaging() }
     return done
 }
 
@@ -37,8 +39,8 @@ private var widestGap: UInt32 { 8 }
 private func endOfWindow(from start: Int, count: Int) -> Int {
     // SAFETY: places below the number of sites; the pointer is used while the lock is held.
     let first = unsafe buffers.sites[start]
-    guard unsafe work.remapper != nil, let range = unsafe ranges.find(area: first.area), unsafe range.isServed,
-        unsafe first.index < range.pointee.pageCount, unsafe range.entry(first.index).isMergeable
+    guard unsafe work.remapper != nil, agentMemory.canMerge, let range = unsafe ranges.find(area: first.area),
+        unsafe range.isServed, unsafe first.index < range.pointee.pageCount, unsafe range.entry(first.index).isMergeable
     else { return start }
     var end = start + 1
     while end < count {
@@ -58,6 +60,7 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     // SAFETY: endOfWindow has found the range; places below the number of sites.
     let area = unsafe buffers.sites[sites.lowerBound].area
     guard let range = unsafe ranges.find(area: area), let remapper = unsafe work.remapper else { return }
+    segments.beginWindow()
     let count = unsafe describeSites(sites, range, &done)
     guard count > 0 else { return }
     let base = unsafe buffers.sites[sites.lowerBound].index

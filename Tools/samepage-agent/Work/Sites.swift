@@ -65,7 +65,9 @@ private func fate(
 ) -> Fate {
     let site = unsafe buffers.sites[place]
     let entry = unsafe range.entry(site.index)
-    if site.frame != wireZeros, segments.descriptor(of: site.frame) < 0 { return .decided(.failed) }
+    if site.frame != wireZeros, segments.descriptor(of: site.frame) < 0 {
+        return .decided(segments.isOpen(site.frame) ? .busy : .failed)
+    }
     guard entry.liesOverFrame else { return .work }
     guard hasMap else { return .decided(.failed) }
     // SAFETY: the page map of the window was read, from its first site on.

@@ -27,7 +27,7 @@ func statistics() -> WireStatistics {
     answer.orphanedPages = orphans
     unsafe refusals[.rewritten] = rewritten << 12
     if hasLeftovers, link.leftOverCursor == nil { link.leftOverCursor = 0 }
-    answer.ownBytes = withAgentLock { ranges.ownBytes } + buffers.residentBytes + segments.residentBytes
+    answer.ownBytes = withAgentLock { agentMemory.residentBytes }
     return answer
 }
 

@@ -30,12 +30,18 @@ extension WorkState {
     /// none.
     mutating func openRemapper(device: Int32) -> WireReason? {
         if unsafe remapper != nil { return nil }
+        guard agentMemory.canMerge, withAgentLock({ agentMemory.reach(.scratch, RemapRoom.scratchSize) }) else {
+            return .outOfResources
+        }
+        let room = RemapRoom(
+            scratch: agentMemory.address(of: .scratch), staging: agentMemory.address(of: .staging),
+            copies: agentMemory.address(of: .copies))
         do throws(RemapError) {
             #if Mutants
-                var opened = try Remapper(device: device)
+                var opened = try Remapper(device: device, room: room)
                 unsafe opened.mutants = agentSettings.mutants
             #else
-                let opened = try Remapper(device: device)
+                let opened = try Remapper(device: device, room: room)
             #endif
             // SAFETY: the room is large enough and holds nothing.
             unsafe buffers.remapperRoom.initialize(to: opened)

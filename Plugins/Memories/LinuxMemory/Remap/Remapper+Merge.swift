@@ -25,6 +25,10 @@ extension Remapper {
             return batch.report
         }
         for position in 0..<count { batch.set(position, .equal) }
+        guard openStaging() else {
+            batch.decideAll(.equal, .outOfMemory)
+            return batch.report
+        }
         guard open(&batch.report, base: batch.base, size: batch.size) else {
             batch.decideAll(.equal, batch.report.error == Int32(LM_ENOMEM) ? .mapLimit : .failed)
             return batch.report

@@ -47,14 +47,21 @@ extension Remapper {
                     continue
                 }
                 guard replaceByCopies(&report, start, copies, place..<end, protection) else { break }
-                dropCopies(&report, copies, rest..<place)
+                if room == nil { dropCopies(&report, copies, rest..<place) }
                 rest = end
                 for page in place..<end { unsafe outcomes[page] = .merged }
                 place = end
             }
             close(&report, base: start, size: size)
         }
-        if copies != 0 { dropCopies(&report, copies, rest..<pageCount) }
+        if let room {
+            // Also what has moved away has left its place mapped.
+            let flags = LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE | LM_MAP_FIXED
+            report.systemCalls &+= 1
+            _ = lm_mmap(room.copies, RemapRoom.copiesSize, Int32(LM_PROT_NONE), Int32(flags), -1, 0)
+        } else if copies != 0 {
+            dropCopies(&report, copies, rest..<pageCount)
+        }
         for place in 0..<pageCount {
             // SAFETY: as above.
             switch unsafe outcomes[place] {
@@ -139,7 +146,8 @@ extension Remapper {
     private func mapCopies(_ report: inout RemapReport, _ size: Int, _ advice: RemapAdvice) -> UInt {
         var flags = LM_MAP_PRIVATE | LM_MAP_ANONYMOUS
         if advice.contains(.noReserve) { flags |= LM_MAP_NORESERVE }
-        let mapped = lm_mmap(0, size, Int32(LM_PROT_READ | LM_PROT_WRITE), Int32(flags), -1, 0)
+        if room != nil { flags |= LM_MAP_FIXED }
+        let mapped = lm_mmap(room?.copies ?? 0, size, Int32(LM_PROT_READ | LM_PROT_WRITE), Int32(flags), -1, 0)
         report.systemCalls &+= 1
         guard lm_is_error(mapped) == 0 else {
             report.error = Int32(-mapped)
@@ -190,8 +198,8 @@ extension Remapper {
         while true {
             report.mapCalls &+= 1
             report.systemCalls &+= 1
-            let moved = lm_mremap(
-                copies + offset, size, size, Int32(LM_MREMAP_MAYMOVE | LM_MREMAP_FIXED), address)
+            let how = LM_MREMAP_MAYMOVE | LM_MREMAP_FIXED | (room == nil ? 0 : LM_MREMAP_DONTUNMAP)
+            let moved = lm_mremap(copies + offset, size, size, Int32(how), address)
             if lm_is_error(moved) == 0 { return true }
             report.error = Int32(-moved)
             // A late failure may have unmapped the run: then the copy is all there is, and must go there.

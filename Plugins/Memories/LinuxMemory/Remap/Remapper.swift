@@ -40,6 +40,10 @@ public struct Remapper: ~Copyable {
     let staging: UInt
     /// Buffers of our own.
     let scratch: Scratch
+    /// Where all of that and copies lie; `nil` where the kernel chose.
+    let room: RemapRoom?
+    /// Whether the staging area can be used at the moment.
+    var stagingIsOpen: Bool
 
     #if Mutants
         /// Safety that tests take out, to see that it is missed.
@@ -55,8 +59,9 @@ public struct Remapper: ~Copyable {
     ///   - pageSize: Bytes in a page.
     ///   - device: An open /dev/userfaultfd that was handed over, for a process that may not open it; below 0: none.
     ///     It is not closed.
+    ///   - room: Where to keep what a merge needs; `nil` where the kernel is to choose.
     /// - Throws: What is missing; see also ``RemapFeatures/missing``.
-    public init(pageSize: Int = 4096, device: Int32 = -1) throws(RemapError) {
+    public init(pageSize: Int = 4096, device: Int32 = -1, room: RemapRoom? = nil) throws(RemapError) {
         let tracker = try Tracker(pageSize: pageSize, device: device)
         let opened = openUserfault(device)
         guard opened.descriptor >= 0 else { throw RemapError(call: .openUserfault, code: -opened.descriptor) }
@@ -74,7 +79,9 @@ public struct Remapper: ~Copyable {
             throw RemapError(call: .userfaultFeatures, code: -answer.error)
         }
         var failure = RemapError(call: .map, code: 0)
-        let memory = Self.mapOwnMemory(context: opened.descriptor, pageSize: pageSize, failure: &failure)
+        let memory =
+            room.map { Self.takeRoom($0, context: opened.descriptor, pageSize: pageSize, failure: &failure) }
+            ?? Self.mapOwnMemory(context: opened.descriptor, pageSize: pageSize, failure: &failure)
         guard failure.code == 0 else {
             _ = lm_close(opened.descriptor)
             throw failure
@@ -84,11 +91,15 @@ public struct Remapper: ~Copyable {
         self.pageSize = pageSize
         self.staging = memory.staging
         self.scratch = memory.scratch
+        self.room = room
+        stagingIsOpen = room == nil
     }
 
     deinit {
-        _ = lm_munmap(staging, Self.stagingSize(pageSize))
-        _ = lm_munmap(scratch.address, Scratch.size)
+        if room == nil {
+            _ = lm_munmap(staging, Self.stagingSize(pageSize))
+            _ = lm_munmap(scratch.address, Scratch.size)
+        }
         _ = lm_close(context)
     }
 
