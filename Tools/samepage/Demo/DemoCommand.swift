@@ -9,7 +9,8 @@ struct DemoCommand: AsyncParsableCommand {
         discussion: """
             Starts processes that fill their memory with pages of this machine's files; in each process some pages differ \
             and some are zeros. A daemon within this program and the agent in each process merge them. All is read \
-            again, some merged pages are written to and merged again, and then merging is undone.
+            again, some merged pages are written to, which keep memory of their own, what can be is merged again, and then \
+            merging is undone.
 
             Memory is what the kernel's accounts say: the anonymous memory of the processes and of the daemon, and what \
             holds the merged contents. CPU is that of the daemon's merging threads and of the agents; time and CPU are \
