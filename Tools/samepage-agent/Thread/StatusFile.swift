@@ -56,13 +56,12 @@ struct StatusFile {
         return (value ^ 10) &* 0x100_0000_01B3
     }
 
-    /// A digest of all that says what its thread may do.
+    /// A digest of all that says what its thread may do. What only counts for programs that it starts is left out: it starts none.
     var rights: UInt64 {
         var value = digest("Uid:")
         value = digest("Gid:", value)
         value = digest("Groups:", value)
         value = digest("CapPrm:", value)
-        value = digest("CapEff:", value)
-        return digest("CapBnd:", value)
+        return digest("CapEff:", value)
     }
 }
