@@ -115,7 +115,7 @@ private func noteNews(_ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<
 /// Whether pages that were written since their merge are candidates again: only for a test that shows what that loses.
 private var mergesRewritten: Bool {
     #if Mutants
-        return agentSettings.mutants.contains(.trustsRewritten)
+        return unsafe agentSettings.mutants.contains(.trustsRewritten)
     #else
         return false
     #endif

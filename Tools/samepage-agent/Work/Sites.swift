@@ -78,7 +78,7 @@ private func fate(
         return .decided(.merged)
     }
     #if Mutants
-        if agentSettings.mutants.contains(.trustsRewritten) { return .work }
+        if unsafe agentSettings.mutants.contains(.trustsRewritten) { return .work }
     #endif
     // Pages that were written cost no window: the next observation tells.
     return isIntact ? .work : .decided(.busy)
