@@ -155,6 +155,7 @@ struct ConfigurationTests {
     @Test func variablesThatMeanNothing() {
         let source = ConfigurationSource(environment: [
             "SAMEPAGE_RUN": "1", "SAMEPAGE_SOCKET": "/x", "SAMEPAGE_ROWLENGTH": "1", "PATH": "", "SAMEPAGE_SALT": "",
+            "SAMEPAGE_NO_MERGE": "x*",
         ])
         #expect(source.unknownVariables(registry) == ["SAMEPAGE_ROWLENGTH"])
     }

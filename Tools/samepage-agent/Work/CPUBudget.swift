@@ -2,9 +2,10 @@ import CLinuxMemory
 
 /// CPU time of the agent's thread where the program's is limited (RLIMIT_CPU): it counts for the program.
 struct CPUBudget {
-    /// Nanoseconds of a second that the thread may take.
-    private static var share: UInt64 { 5_000_000 }
-    /// The thread's own CPU time when the second began, and when that was.
+    /// Nanoseconds of a period that the thread may take. The daemon waits longer for an answer than a period.
+    private static var share: UInt64 { 1_000_000 }
+    private static var period: UInt64 { 200_000_000 }
+    /// The thread's own CPU time when the period began, and when that was.
     private var usedBefore: UInt64 = 0
     private var begin: UInt64 = 0
 
@@ -25,13 +26,13 @@ struct CPUBudget {
         guard Self.limit != nil else { return nil }
         let used = lm_kernel_clock(Int32(LM_CLOCK_THREAD_CPU))
         let present = now()
-        if present &- begin >= 1_000_000_000 {
-            // What was taken too much is taken from the seconds that follow.
-            let passed = (present &- begin) / 1_000_000_000
+        if present &- begin >= Self.period {
+            // What was taken too much is taken from the periods that follow.
+            let passed = (present &- begin) / Self.period
             usedBefore = begin == 0 ? used : min(used, usedBefore &+ passed * Self.share)
             begin = present
         }
         guard used &- usedBefore >= Self.share else { return nil }
-        return begin + 1_000_000_000 - present
+        return begin + Self.period - present
     }
 }
