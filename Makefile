@@ -28,7 +28,7 @@ test: setup ## Build everything and run all tests
 build: setup ## Build for use: .build/release/samepage
 	$(SWIFT) build -c release
 
-install: build ## Install to PREFIX=/usr/local: program, agent, C header, pkg-config file
+install: build ## Install to PREFIX=/usr/local: program, agent, C header, pkg-config file, systemd unit
 	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" .ci/install "$$($(SWIFT) build -c release --show-bin-path)"
 
 bench: setup ## Measure merging beside the kernel's KSM
