@@ -109,6 +109,16 @@ extension StrategyRegistry {
             .flag(
                 "useZeroPages", "whether pages of zeros are given back instead of merged", attribute: "use_zero_pages",
                 \.merger.usesZeroPages),
+            ConfigurationKey(
+                name: "mergeOnly", unit: "",
+                help: "which contents merge: all, or only pages of zeros, which are given back; then nothing is shared",
+                expected: ConfigurationKey.oneOf(MergedContents.allCases.map(\.rawValue)), isFixed: true,
+                read: { $0.merger.mergeOnly.rawValue },
+                write: { configuration, text in
+                    guard let choice = MergedContents(rawValue: text) else { return false }
+                    configuration.merger.mergeOnly = choice
+                    return true
+                }),
             .number(
                 "minimumAge", 0...UInt32.max, unit: "ms",
                 "how long a page must have been seen unchanged before it merges; 0 for two scans",

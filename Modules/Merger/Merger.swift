@@ -100,7 +100,9 @@ public struct Merger: ~Copyable {
     }
 
     /// Whether pages of zeros are given back.
-    var givesZerosBack: Bool { configuration.usesZeroPages && configuration.dialect == .linux }
+    var givesZerosBack: Bool {
+        configuration.mergeOnly == .zeros || configuration.usesZeroPages && configuration.dialect == .linux
+    }
 
     /// Whether pages stay in the unstable tree from one scan to the next.
     var keepsUnstableTree: Bool { tracksChanges && unstableTrees[0].isKeyed }
@@ -158,6 +160,8 @@ struct Window {
     var end: UInt32 = 0
     /// Pages this wake-up may still scan.
     var budget: UInt32 = 0
+    /// Pages that the last wake-up was to scan.
+    var granted: UInt32 = 0
     /// Whether a wake-up is under way, and how long the sleep after it is.
     var isAwake = false
     var sleepMilliseconds: UInt32 = 0

@@ -8,12 +8,23 @@ public enum RunMode: UInt64, Sendable, Hashable {
     case unmerge = 2
 }
 
+/// Which contents merge.
+public enum MergedContents: String, Sendable, Hashable, CaseIterable {
+    /// All.
+    case all
+    /// Pages of zeros only: they are given back, and nothing is shared.
+    case zeros
+}
+
 /// The settings of a merger that do not belong to its policy.
 public struct MergerConfiguration: Sendable, Hashable {
     /// Whose behaviour the merger has.
     public var dialect = MergerDialect.linux
     /// What to do from the start (attribute `run`).
     public var run: RunMode = .run
+    /// Which contents merge; with `zeros` no frame is ever made, and pages of zeros are given back whatever
+    /// ``usesZeroPages`` says.
+    public var mergeOnly = MergedContents.all
     /// Whether pages of zeros are given back instead of merged (attribute `use_zero_pages`).
     public var usesZeroPages = true
     /// The longest row of identical frames for a content that one process needs often (attribute `row_length`); 1 for

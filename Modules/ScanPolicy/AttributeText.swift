@@ -56,8 +56,12 @@ public func parseUnsignedAttribute(
 public func parseBooleanAttribute(_ text: String, name: String) throws(AttributeError) -> Bool {
     let letters = Array(text.utf8.prefix(2))
     switch letters.first {
-    case UInt8(ascii: "1"), UInt8(ascii: "y"), UInt8(ascii: "Y"), UInt8(ascii: "t"), UInt8(ascii: "T"): return true
-    case UInt8(ascii: "0"), UInt8(ascii: "n"), UInt8(ascii: "N"), UInt8(ascii: "f"), UInt8(ascii: "F"): return false
+    case UInt8(ascii: "1"), UInt8(ascii: "y"), UInt8(ascii: "Y"), UInt8(ascii: "t"), UInt8(ascii: "T"),
+        UInt8(ascii: "e"), UInt8(ascii: "E"):
+        return true
+    case UInt8(ascii: "0"), UInt8(ascii: "n"), UInt8(ascii: "N"), UInt8(ascii: "f"), UInt8(ascii: "F"),
+        UInt8(ascii: "d"), UInt8(ascii: "D"):
+        return false
     case UInt8(ascii: "o"), UInt8(ascii: "O"):
         switch letters.last {
         case UInt8(ascii: "n"), UInt8(ascii: "N"): return true

@@ -283,10 +283,10 @@ struct MaxPageSharingTests {
         for text in ["5\n\n", " 5", "5 ", "0x5", "1x", "5\n6", "\n", "-1", "-0", "", "+", "++5", "4294967296"] {
             #expect(throws: AttributeError.self) { try parseUnsignedAttribute(text, name: "a") }
         }
-        for text in ["y", "Yes", "true", "T", "10", "1x", "y\n", "on", "ON", "oNe"] {
+        for text in ["y", "Yes", "e", "Enable", "true", "T", "10", "1x", "y\n", "on", "ON", "oNe"] {
             #expect(try parseBooleanAttribute(text, name: "a"))
         }
-        for text in ["n", "No", "false", "F", "0", "01", "off", "OF"] {
+        for text in ["n", "No", "d", "Disabled", "false", "F", "0", "01", "off", "OF"] {
             #expect(try !parseBooleanAttribute(text, name: "a"))
         }
         for text in ["2", "\n", " 1", "-1", "+1", "", "o", "ox"] {

@@ -95,6 +95,7 @@ extension Merger {
         let next = policy.nextBatch()
         window.isAwake = true
         window.budget = next.pages
+        window.granted = next.pages
         window.sleepMilliseconds = next.sleepMilliseconds
     }
 

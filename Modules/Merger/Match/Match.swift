@@ -49,6 +49,7 @@ extension Merger {
                 break
             }
         }
+        if configuration.mergeOnly == .zeros { return }
         var isLeftOver = false
         let tree = treeNumber(of: address, reader)
         switch Merger.find(content, digest, in: &stableTrees[tree], of: nodes, with: reader, counting: &comparisons) {

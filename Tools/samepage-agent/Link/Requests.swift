@@ -14,6 +14,7 @@ func answerRequest(_ kind: WireKind, _ header: WireHeader, _ message: inout Wire
     case .forget: return answerForget(header, &message)
     case .evacuate: return answerEvacuate(header, &message)
     case .statistics: return answerStatistics(header, &message)
+    case .unshare: return answerUnshare(header, &message)
     default: return false
     }
 }
@@ -121,6 +122,14 @@ private func sendWork(_ header: WireHeader, _ count: Int, _ done: WireWork) {
     // SAFETY: an outcome for each.
     for place in 0..<count { _ = answer.append(unsafe buffers.outcomes[place].rawValue) }
     send(answer)
+}
+
+private func answerUnshare(_ header: WireHeader, _ message: inout WireBuffer) -> Bool {
+    guard let range = message.take(WireRange.self), message.remaining == 0, header.count == 0 else { return false }
+    var answer = beginAnswer(header)
+    _ = answer.append(unshare(range))
+    send(answer)
+    return true
 }
 
 private func answerForget(_ header: WireHeader, _ message: inout WireBuffer) -> Bool {

@@ -57,6 +57,9 @@ public enum WireKind: UInt16, Sendable {
     case evacuate = 38
     /// Empty. Answer: ``WireStatistics``, entries ``WireRefusal``.
     case statistics = 39
+    /// ``WireRange``: give pages of an area memory of their own again, whatever frame they lie over. Answer:
+    /// ``WireUnshared``.
+    case unshare = 40
 }
 
 /// What both sides hold each other to.

@@ -330,6 +330,21 @@ public struct WireWork: Sendable, BitwiseCopyable {
     public init() {}
 }
 
+/// The answer to a request to un-share.
+@frozen
+public struct WireUnshared: Sendable, BitwiseCopyable {
+    /// Pages covered from the start; fewer than asked for when it took long: ask again for the rest.
+    public var pagesDone: UInt32 = 0
+    /// Pages that still share a frame: there was no memory, or no map entry, for a copy.
+    public var pagesLeft: UInt32 = 0
+    /// What it took.
+    public var work = WireWork()
+
+    /// Zeros.
+    @inlinable
+    public init() {}
+}
+
 /// What an agent knows of itself.
 @frozen
 public struct WireStatistics: Sendable, BitwiseCopyable {

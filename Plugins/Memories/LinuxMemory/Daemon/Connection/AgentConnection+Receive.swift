@@ -24,7 +24,13 @@ extension AgentConnection {
     /// Takes in what waits at the socket, without waiting for more.
     package func receivePending() {
         for _ in 0..<AgentConnection.turn {
-            guard case .event = receive() else { return }
+            let request = awaited
+            switch receive() {
+            case .event: continue
+            case .answer(let entries):
+                if let request { takeLateAnswer(request, entries: entries) }
+            case .nothing, .dead: return
+            }
         }
     }
 

@@ -19,13 +19,13 @@ extension AgentConnection {
 
     /// Sends the request in the room; its answer is to be fetched with ``collect(_:entries:of:)``. `false` when the
     /// connection is dead.
-    func post(_ kind: WireKind, entries: Int = 0) -> Bool {
-        guard !isDead, awaited == nil else { return false }
+    func post(_ kind: WireKind, entries: Int = 0, area: UInt32 = 0) -> Bool {
+        guard !isDead, !isParked, awaited == nil else { return false }
         room.outgoing.setCount(entries)
         let now = lm_monotonic_nanoseconds()
         guard transmit() else { return false }
         requests += 1
-        awaited = Awaited(kind: kind, sequence: sequence, sent: now)
+        awaited = Awaited(kind: kind, sequence: sequence, sent: now, area: area)
         return true
     }
 
@@ -74,14 +74,20 @@ extension AgentConnection {
             case .event: continue
             case .nothing:
                 let elapsed = lm_monotonic_nanoseconds() &- awaited.sent
+                if elapsed >= Self.firstLook, parkIfStopped() { return nil }
                 guard elapsed < patience else {
                     failSilent("did not answer '\(awaited.kind)' within \(patience / 1_000_000) ms")
                     return nil
                 }
-                wait(for: LM_POLL_IN, nanoseconds: patience - elapsed)
+                wait(for: LM_POLL_IN, nanoseconds: nextLook(after: elapsed))
             }
         }
         return nil
+    }
+
+    /// How long to wait until the process is looked at again: seldom, the longer it takes.
+    private func nextLook(after elapsed: UInt64) -> UInt64 {
+        min(patience - elapsed, max(Self.firstLook - min(elapsed, Self.firstLook), 1_000_000, elapsed / 2))
     }
 
     /// Waits until the socket is ready.
@@ -94,6 +100,7 @@ extension AgentConnection {
     /// Sends the message in the room. What the agent says meanwhile is taken in, so that two full sockets never wait
     /// for each other. `false` when the connection is dead.
     func transmit(_ descriptors: [Int32] = []) -> Bool {
+        guard !isParked else { return false }
         let start = lm_monotonic_nanoseconds()
         while !isDead {
             let sent = unsafe descriptors.withUnsafeBufferPointer { list in
@@ -108,11 +115,12 @@ extension AgentConnection {
                 return false
             }
             let elapsed = lm_monotonic_nanoseconds() &- start
+            if elapsed >= Self.firstLook, parkIfStopped() { return false }
             guard elapsed < patience else {
                 failSilent("took no messages for \(patience / 1_000_000) ms")
                 return false
             }
-            wait(for: LM_POLL_IN | LM_POLL_OUT, nanoseconds: patience - elapsed)
+            wait(for: LM_POLL_IN | LM_POLL_OUT, nanoseconds: nextLook(after: elapsed))
             _ = receive()
         }
         return false

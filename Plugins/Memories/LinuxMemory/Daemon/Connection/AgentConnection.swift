@@ -18,6 +18,13 @@ package final class AgentConnection {
     package let hello: WireHello
     /// The socket, to be polled; -1 when the connection is dead.
     package private(set) var descriptor: Int32
+    /// Whether its process is stopped (SIGSTOP, a debugger) and owes an answer or takes no messages: nothing is asked of
+    /// it until it goes on.
+    package internal(set) var isParked = false
+    /// What it said of observations when nobody waited for it any more.
+    var lateRuns: [(area: UInt32, run: WireRun)] = []
+    /// Segments that it was to let go while it was stopped.
+    private var dropsDue: [UInt32] = []
     /// What went wrong, in one line; `nil` while nothing did. Set, it ends the connection.
     package internal(set) var failure: String? {
         didSet { if failure != nil { close() } }
@@ -64,6 +71,8 @@ package final class AgentConnection {
         var kind: WireKind
         var sequence: UInt64
         var sent: UInt64
+        /// Of an observation, the area.
+        var area: UInt32 = 0
     }
 
     /// Takes over a connected socket whose hello was received.
@@ -134,6 +143,13 @@ package final class AgentConnection {
         return events
     }
 
+    /// Tells what was left unsaid while the process was stopped.
+    func sendDrops() {
+        let due = dropsDue
+        dropsDue.removeAll()
+        for number in due { drop(segment: number) }
+    }
+
     func has(segment number: UInt32) -> Bool {
         let word = Int(number >> 6)
         return word < segments.count && segments[word] >> UInt64(number & 63) & 1 != 0
@@ -154,6 +170,7 @@ package final class AgentConnection {
     /// Tells the client to let a segment go, if it has it.
     func drop(segment number: UInt32) {
         guard !isDead, has(segment: number) else { return }
+        guard !isParked else { return dropsDue.append(number) }
         segments[Int(number >> 6)] &= ~(1 << UInt64(number & 63))
         begin(.dropSegment)
         append(WireSegment(number: number))

@@ -10,6 +10,8 @@ final class Client {
     var waiting: [WireArea] = []
     /// Pages of ``areas``, holes included.
     var pages: UInt64 = 0
+    /// Areas that may have pages over frames although `run` is 2.
+    var toUnshare: Set<AreaID> = []
     /// Whether the process has ended.
     var hasEnded = false
     /// Why pages were left alone lately.

@@ -89,6 +89,7 @@ extension DomainEngine {
         budget.keep(bytes)
         kept += bytes
         memory.base.add(identifier, on: client.connection, wire: area.area, pageCount: area.pageCount)
+        if merger.run == .unmerge { client.toUnshare.insert(identifier) }
         wakeSoon()
     }
 
@@ -105,6 +106,7 @@ extension DomainEngine {
         guard let area = client.areas.removeValue(forKey: number) else { return }
         client.pages -= UInt64(area.pageCount)
         merger.remove(area.id)
+        client.toUnshare.remove(area.id)
         leaving.append(area.id)
         letGo()
     }

@@ -22,7 +22,11 @@ extension DomainEngine {
             return reply.answer(SetAnswer(error: error.description))
         }
         // As in the kernel, `run` 2 begins to count full scans anew.
-        if merger.run == .unmerge, run != .unmerge { scans.before = 0 }
+        if merger.run == .unmerge, run != .unmerge {
+            scans.before = 0
+            for client in clients { client.toUnshare = Set(client.areas.values.lazy.map(\.id)) }
+        }
+        if merger.run != .unmerge { for client in clients { client.toUnshare.removeAll() } }
         publishScans()
         wake()
         guard merger.isUnmerging else { return reply.answer(SetAnswer()) }
@@ -32,7 +36,7 @@ extension DomainEngine {
     /// Tells those who wait for `run` 2 when it is done and its frames are released.
     func answerUnmergeWaiters() {
         guard !unmergeWaiters.isEmpty, !merger.isUnmerging, !merger.hasUnfinishedBusiness else { return }
-        let failures = merger.takeUnmergeFailures()
+        let failures = merger.takeUnmergeFailures() + unshareAll()
         for waiter in unmergeWaiters { waiter.answer(SetAnswer(pagesLeft: failures)) }
         unmergeWaiters.removeAll()
     }

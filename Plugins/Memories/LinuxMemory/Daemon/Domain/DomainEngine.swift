@@ -51,6 +51,8 @@ final class DomainEngine {
     /// Until when nobody looks again whether frames are held, and how long that is the next time.
     private var heldUntil: UInt64 = 0
     private var heldInterval: UInt64 = 250_000_000
+    /// When counters may be brought up to date again although nothing is scanned.
+    var refreshDue: UInt64 = 0
     private var polls: [lm_poll_entry] = []
     private var steps: UInt32 = 0
 
@@ -133,6 +135,7 @@ final class DomainEngine {
         var times: [UInt64] = []
         if let sleepEnd { times.append(sleepEnd) }
         if let lingerEnd { times.append(lingerEnd) }
+        if mustLookAtStopped { times.append(now + 250_000_000) }
         if memory.base.needsMaintenance, !clients.isEmpty { times.append(lastMaintenance + 5_000_000_000) }
         return times.min()
     }
@@ -142,6 +145,7 @@ final class DomainEngine {
     private func listen(until end: UInt64?, from now: UInt64, _ wakeUp: WakeDescriptor) -> Bool {
         defer { lastPoll = lm_monotonic_nanoseconds() }
         maintain(now)
+        unpark()
         // What came in while requests were answered is not in the sockets any more.
         if takeNews() { return true }
         polls.removeAll(keepingCapacity: true)

@@ -23,6 +23,7 @@ extension DaemonMemory: PageMerger {
                     outcome.sites[place] = result == .rewritten ? .unsupported : SiteOutcome(result)
                 }
             })
+        for (place, site) in plan.sites.enumerated() where outcome.sites[place] == .gone { noteUnsure(site.page) }
         noteSuspects(of: plan, outcome)
         retireUnused()
     }
@@ -129,5 +130,32 @@ extension DaemonMemory: PageMerger {
                     outcome[place] = result == .pending ? .busy : SiteOutcome(result)
                 }
             })
+        for (place, page) in pages.enumerated() where outcome[place] == .gone { noteUnsure(page) }
+    }
+
+    /// Has a client give pages memory of their own again that nobody here knows.
+    ///
+    /// - Returns: Pages that still share; `nil` when there was no answer.
+    func unshare(_ area: AreaID) -> Int? {
+        guard let record = record(of: area) else { return 0 }
+        var next: UInt32 = 0
+        var left = 0
+        while next < record.pageCount {
+            guard let connection = connection(record.slot) else { return nil }
+            connection.beginRequest(.unshare)
+            connection.append(WireRange(area: record.wire, start: next, count: record.pageCount - next))
+            guard connection.post(.unshare),
+                let answer = connection.collect(WireUnshared.self, entries: 0...0, of: UInt8.self)
+            else { return nil }
+            guard 1...(record.pageCount - next) ~= answer.body.pagesDone, answer.body.pagesLeft <= answer.body.pagesDone
+            else {
+                connection.fail("un-shared \(answer.body.pagesDone) of \(record.pageCount - next) pages")
+                return nil
+            }
+            count(answer.body.work)
+            left += Int(answer.body.pagesLeft)
+            next += answer.body.pagesDone
+        }
+        return left
     }
 }

@@ -18,6 +18,7 @@ extension DaemonMemory: PageObserver {
             throw .noSuchArea(area)
         }
         let range = pages.clamped(to: 0..<record.pageCount)
+        takeUnsure(area, range, on: connection, into: &runs)
         var next = range.lowerBound
         // An agent that goes on by a page at a time is not followed to the end.
         var requests = 16 + range.count / 512
@@ -25,6 +26,8 @@ extension DaemonMemory: PageObserver {
             requests -= 1
             let rest = next..<range.upperBound
             guard let answer = observe(rest, of: record.wire, on: connection, into: &runs) else {
+                // Of a process that was stopped meanwhile all this is told when it goes on.
+                if isParked(area) { unsure[area, default: []].append(contentsOf: runs) }
                 runs.removeAll(keepingCapacity: true)
                 throw .noSuchArea(area)
             }
@@ -46,7 +49,7 @@ extension DaemonMemory: PageObserver {
         connection.append(
             WireRange(
                 area: area, start: range.lowerBound, count: UInt32(range.count), capacity: UInt32(WireLimit.runs)))
-        guard connection.post(.observe),
+        guard connection.post(.observe, area: area),
             let answer = connection.collect(WireObserved.self, entries: 0...WireLimit.runs, of: WireRun.self)
         else { return nil }
         guard answer.body.pagesDone <= UInt32(range.count), answer.body.pagesDone > 0 || answer.body.error != 0 else {
@@ -67,6 +70,30 @@ extension DaemonMemory: PageObserver {
             append(ObservedRun(start: run.start, count: run.count, state: ObservedRun.State(state)), to: &runs)
         }
         return answer.body
+    }
+
+    /// What is known of pages without asking, because their process was stopped when it was asked last.
+    private func takeUnsure(
+        _ area: AreaID, _ pages: Range<UInt32>, on connection: AgentConnection, into runs: inout [ObservedRun]
+    ) {
+        for (number, run) in connection.lateRuns {
+            guard let area = connection.areas[number], let state = run.state else { continue }
+            unsure[area, default: []].append(
+                ObservedRun(start: run.start, count: run.count, state: ObservedRun.State(state)))
+        }
+        connection.lateRuns.removeAll()
+        guard let known = unsure.removeValue(forKey: area) else { return }
+        var later: [ObservedRun] = []
+        for run in known {
+            let end = run.start.addingReportingOverflow(run.count)
+            guard !end.overflow, run.start < end.partialValue else { continue }
+            let part = (run.start..<end.partialValue).clamped(to: pages)
+            if !part.isEmpty {
+                runs.append(ObservedRun(start: part.lowerBound, count: UInt32(part.count), state: run.state))
+            }
+            if run.start < part.lowerBound || end.partialValue > part.upperBound || part.isEmpty { later.append(run) }
+        }
+        if !later.isEmpty { unsure[area] = later }
     }
 
     private func append(_ run: ObservedRun, to runs: inout [ObservedRun]) {

@@ -15,6 +15,7 @@ extension DaemonMemory: PageReader {
         gather(pages)
         if wireChecksum == .daemon || checksum.name != self.checksum.name {
             takeUploadedChecksums(with: checksum, into: &digests)
+            noteUnread(pages, digests)
             return
         }
         exchange(
@@ -31,6 +32,11 @@ extension DaemonMemory: PageReader {
                     digests[Int(scratch.work[place].place)] = PageDigest(high: digest.high, low: digest.low)
                 }
             })
+        noteUnread(pages, digests)
+    }
+
+    private func noteUnread(_ pages: [PageAddress], _ digests: [PageDigest?]) {
+        for (place, page) in pages.enumerated() where digests[place] == nil { noteUnsure(page) }
     }
 
     /// Puts pages of areas that are known into the scratch.

@@ -32,6 +32,8 @@ package final class DaemonMemory {
     var nextFetch: PageAddress?
     var readAheadCount = 1
     var retirements: [Retirement] = []
+    /// What is to be said of pages at the next observation, by area: see ``noteUnsure(_:)``.
+    var unsure: [AreaID: [ObservedRun]] = [:]
     /// Uploads since memory for them was given back last, and since the last look at that.
     var hasUploaded = false
     var hasUploadedLately = false
@@ -109,6 +111,7 @@ package final class DaemonMemory {
     package func remove(_ area: AreaID) {
         guard let record = records.removeValue(forKey: area) else { return }
         latest = nil
+        unsure[area] = nil
         suspects.removePages(of: area)
         connections[Int(record.slot)]?.areas[record.wire] = nil
     }
@@ -146,8 +149,20 @@ package final class DaemonMemory {
 
     /// The living connection at a place.
     func connection(_ slot: Int32) -> AgentConnection? {
-        guard let connection = connections[Int(slot)], !connection.isDead else { return nil }
+        guard let connection = connections[Int(slot)], !connection.isDead, !connection.isParked else { return nil }
         return connection
+    }
+
+    /// Whether the process that an area belongs to is stopped.
+    func isParked(_ area: AreaID) -> Bool {
+        record(of: area).flatMap { connections[Int($0.slot)] }.map { $0.isParked && !$0.isDead } ?? false
+    }
+
+    /// Remembers pages of stopped processes of which nobody knows what became: they count as changed at the next
+    /// observation.
+    func noteUnsure(_ page: PageAddress) {
+        guard isParked(page.area) else { return }
+        unsure[page.area, default: []].append(ObservedRun(start: page.index, count: 1, state: .changed))
     }
 
     func count(_ work: WireWork) {

@@ -20,6 +20,7 @@ extension DomainEngine {
     /// The domain, with CPU time and memory.
     func report() -> DomainReport {
         hearAgents()
+        refreshCounters()
         return lastReport()
     }
 
@@ -44,6 +45,7 @@ extension DomainEngine {
     /// - Complexity: O(n) in the pages of the domain.
     func clientReports() -> [ClientReport] {
         hearAgents()
+        refreshCounters()
         return clients.map(report)
     }
 
@@ -56,7 +58,7 @@ extension DomainEngine {
     func hearAgents(after age: UInt64 = freshness) {
         let now = lm_monotonic_nanoseconds()
         let late = clients.filter { client in
-            !client.connection.isDead && client.asked.map { now &- $0 >= age } ?? true
+            !client.connection.isDead && !client.connection.isParked && client.asked.map { now &- $0 >= age } ?? true
         }
         for client in late {
             client.asked = now

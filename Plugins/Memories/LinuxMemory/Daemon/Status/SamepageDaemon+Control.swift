@@ -69,7 +69,10 @@ extension SamepageDaemon {
     }
 
     func counters(of viewer: Viewer) -> Counters {
-        let (answers, past) = ask(viewer) { $0.merger.counters }
+        let (answers, past) = ask(viewer) { engine in
+            engine.refreshCounters()
+            return engine.merger.counters
+        }
         var sum = past.counters
         for counters in answers { sum.add(counters) }
         sum.fullScans = state.withLock { $0.fullScans(of: viewer) }

@@ -1,0 +1,56 @@
+import CLinuxMemory
+import Wire
+
+/// A process that is stopped loses nothing: its connection waits until it goes on. What it has merged stays counted.
+extension AgentConnection {
+    /// How long an answer is waited for before the process is looked at, in nanoseconds.
+    static var firstLook: UInt64 { 10_000_000 }
+
+    /// Leaves the process alone if it is stopped; `false` if it runs.
+    func parkIfStopped() -> Bool {
+        guard identity.isStopped, !identity.hasEnded else { return false }
+        isParked = true
+        return true
+    }
+
+    /// Whether a process that was left alone goes on: it has answered, or can be asked again.
+    ///
+    /// Its answer, if it still owes one, comes through ``receivePending()``.
+    func unparkIfRunning() -> Bool {
+        guard isParked, !isDead, awaited == nil, !identity.isStopped else { return false }
+        isParked = false
+        sendDrops()
+        return true
+    }
+
+    /// Takes an answer that nobody waits for any more. What it says of changes is kept, for the process has armed
+    /// those pages anew; what became of other requests is found by looking at their pages again.
+    func takeLateAnswer(_ request: Awaited, entries: UInt32) {
+        guard request.kind == .observe, let body = room.incoming.take(WireObserved.self),
+            entries <= UInt32(WireLimit.runs), room.incoming.holdsExactly(entries, of: WireRun.self)
+        else { return }
+        _ = body
+        for _ in 0..<entries {
+            guard let run = room.incoming.take(WireRun.self), run.state != nil else { return }
+            lateRuns.append((request.area, run))
+        }
+    }
+}
+
+extension ClientIdentity {
+    /// Whether the process stands still by a signal or a debugger: the first of its threads that still runs does.
+    var isStopped: Bool {
+        if let state = Self.state("/proc/\(pid)/stat"), state != UInt8(ascii: "Z") { return Self.isStopped(state) }
+        return false
+    }
+
+    private static func isStopped(_ state: UInt8) -> Bool { state == UInt8(ascii: "T") || state == UInt8(ascii: "t") }
+
+    /// The letter behind the name of the program, which may itself hold parentheses.
+    private static func state(_ path: String) -> UInt8? {
+        guard let text = SmallFile.text(path) else { return nil }
+        let bytes = Array(text.utf8)
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")), end + 2 < bytes.count else { return nil }
+        return bytes[end + 2]
+    }
+}

@@ -1,0 +1,55 @@
+import CLinuxMemory
+import Merger
+import PageMemory
+
+/// Programs that are stopped, and pages that only their program knows.
+extension DomainEngine {
+    /// Hears of programs that go on after they were stopped.
+    func unpark() {
+        for client in clients where client.connection.isParked {
+            guard client.connection.unparkIfRunning() else { continue }
+            client.connection.send(settings)
+            wakeSoon()
+        }
+        unshareLate()
+    }
+
+    /// Whether a program that is stopped owes no answer, so that nothing tells when it goes on.
+    var mustLookAtStopped: Bool { clients.contains { $0.connection.isParked && $0.connection.awaited == nil } }
+
+    /// Gives back pages of programs that came, or went on, after `run` had become 2.
+    func unshareLate() {
+        guard merger.run == .unmerge, !merger.isUnmerging, !merger.hasUnfinishedBusiness, unmergeWaiters.isEmpty else {
+            return
+        }
+        let left = unshareAll()
+        guard left > 0 else { return }
+        gate.warn("unshare", "\(left) pages stay merged although run is 2: no memory or map entries left for copies")
+    }
+
+    /// Gives back every page over a frame that is left when the merger has unmerged all that it knows: of forked
+    /// children, and of earlier daemons. Those of stopped programs follow when they go on.
+    ///
+    /// - Returns: Pages that still share.
+    func unshareAll() -> Int {
+        var left = 0
+        for client in clients where !client.toUnshare.isEmpty {
+            for area in client.toUnshare {
+                guard !client.connection.isParked, let pages = memory.base.unshare(area) else { break }
+                client.toUnshare.remove(area)
+                left += pages
+            }
+        }
+        return left
+    }
+
+    /// Lets counters follow what programs did while nothing is scanned; at a small part of the time.
+    func refreshCounters() {
+        guard merger.scansNothing else { return }
+        let start = lm_monotonic_nanoseconds()
+        guard start >= refreshDue else { return }
+        merger.refresh(on: &memory)
+        let end = lm_monotonic_nanoseconds()
+        refreshDue = end + max(10_000_000, 10 * (end - start))
+    }
+}
