@@ -50,6 +50,7 @@ struct ConfigurationTests {
             "maxPageSharing": "2147483647", "stableNodeChainsPruneMillisecs": "0",
             "minimumAge": "60000", "minimumSharers": "255", "excludeDontDump": "true",
             "clientGroup": "samepage", "salt": "a: b # c", "nice": "-20", "schedIdle": "true", "lingerSeconds": "0",
+            "domains": "guests cgroup=machine.slice",
             "scan-time.advisorMaxCpu": "50", "scan-time.advisorTargetScanTime": "10",
             "scan-time.advisorMinPagesToScan": "1", "scan-time.advisorMaxPagesToScan": "2",
             "scan-time.advisorKeepMin": "1",
@@ -64,7 +65,8 @@ struct ConfigurationTests {
         #expect(try read(flags: values) == expected)
         let variables = keys.map { ($0.environmentName, values[$0.name]!) }
         #expect(try read(environment: Dictionary(uniqueKeysWithValues: variables)) == expected)
-        let quoted = values.map { "\"\($0)\": \($0 == "frontEnds" ? "[\"terminal\", \"control\"]" : "\"\($1)\"")" }
+        let lists = ["frontEnds": "[\"terminal\", \"control\"]", "domains": "[\"guests cgroup=machine.slice\"]"]
+        let quoted = values.map { "\"\($0)\": \(lists[$0] ?? "\"\($1)\"")" }
         #expect(try read(file: "{\(quoted.joined(separator: ", "))}", name: "c.json") == expected)
         #expect(try read(file: quoted.joined(separator: "\n")) == expected)
         #expect(try read(file: quoted.joined(separator: "\n"), name: "c.yml") == expected)
