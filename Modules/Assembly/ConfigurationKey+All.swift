@@ -153,6 +153,13 @@ extension StrategyRegistry {
                 "salt", expected: "one line of text", "programs with different salts never share; nothing for none",
                 \.salt),
             domainsKey,
+            .flag(
+                "userNamespaces", "whether programs in user namespaces are served, at the expense of who made those",
+                \.userNamespaces),
+            .number(
+                "maxStored", 0...UInt32(Int32.max), unit: "MiB",
+                "memory for merged contents, of all users; half of it for each; 0 for a quarter of the machine's",
+                \.maxStored),
             .number("nice", -20...19, "the daemon's scheduling priority, as in nice(1)", \.nice),
             .flag("schedIdle", "whether the daemon runs only when nothing else wants the CPU", \.schedIdle),
             .number(

@@ -31,6 +31,10 @@ public struct SamepageConfiguration: Sendable, Hashable {
     public var clientGroup = ""
     /// Key `salt`.
     public var salt = ""
+    /// Key `userNamespaces`: whether programs in user namespaces of their own are served.
+    public var userNamespaces = false
+    /// Key `maxStored`: MiB of merged contents in all; 0 for a quarter of the machine's memory.
+    public var maxStored: UInt32 = 0
     /// Key `domains`: rules as `DomainRule` reads them.
     public var domains: [String] = []
     /// Key `nice`: -20 to 19.

@@ -48,6 +48,8 @@ extension SamepageConfiguration {
         settings.excludesDontDump = excludesDontDump
         settings.salt = salt
         settings.domains = domains.compactMap(DomainRule.init)
+        settings.servesNamespaces = userNamespaces
+        settings.mostStored = Int(maxStored) << 20
         settings.nice = nice
         settings.schedIdle = schedIdle
         settings.lingerSeconds = lingerSeconds

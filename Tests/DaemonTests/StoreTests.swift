@@ -77,6 +77,25 @@ struct StoreTests {
         #expect(Self.add(1, to: first) != nil)
     }
 
+    @Test("frames count against their user and against all users together, until their segment is gone")
+    func storedBytes() throws {
+        let total = StoredTotal(most: 3 * pageSize)
+        let one = UserBudget(mostKept: 0, mostSegments: 9, mostStored: 2 * pageSize, of: total)
+        let other = UserBudget(mostKept: 0, mostSegments: 9, mostStored: 2 * pageSize, of: total)
+        let first = SegmentStore(pageSize: pageSize, budget: one)
+        var second: SegmentStore? = SegmentStore(pageSize: pageSize, budget: other)
+        let row = try #require(Self.add(2, to: first))
+        #expect(Self.add(1, to: first) == nil, "beyond what the user may store")
+        #expect(Self.add(2, to: second!) == nil, "beyond what all may store")
+        #expect(Self.add(1, to: second!) != nil)
+        first.release(row)
+        #expect(Self.add(1, to: first) == nil, "a released frame still takes memory")
+        #expect(first.retireUnused() == [0] && Self.isReaped(first))
+        #expect(Self.add(2, to: first) != nil)
+        second = nil
+        #expect(other.store(pageSize) && !other.store(1))
+    }
+
     @Test("others than the daemon's user and root cannot open it")
     func mode() throws {
         let (store, _) = try makeStore()

@@ -3,6 +3,7 @@
 
 #include "LMSystemCall.h"
 #include <malloc.h>
+#include "LMFiles.h"
 
 /// What a service asks of the kernel about the processes that connect to it, and about its own threads.
 
@@ -24,6 +25,16 @@ static inline long lm_peer_groups(int descriptor, uint32_t *groups, size_t capac
     uint32_t size = (uint32_t)(capacity * sizeof *groups);
     long result = lm_system_call(SYS_getsockopt, descriptor, 1, 59, (long)groups, (long)&size, 0);
     return result < 0 ? result : (long)(size / sizeof *groups);
+}
+
+/// The user namespace above another one (NS_GET_PARENT): a descriptor, or minus the error number.
+static inline int lm_parent_namespace(int descriptor) {
+    return (int)lm_system_call(SYS_ioctl, descriptor, 0xb702, 0, 0, 0, 0);
+}
+
+/// Who made a user namespace (NS_GET_OWNER_UID); 0 or minus the error number.
+static inline int lm_namespace_owner(int descriptor, uint32_t *user) {
+    return (int)lm_system_call(SYS_ioctl, descriptor, 0xb704, (long)user, 0, 0, 0);
 }
 
 /// setpriority of the calling thread.

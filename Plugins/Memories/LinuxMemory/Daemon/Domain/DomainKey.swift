@@ -7,6 +7,8 @@ struct DomainKey: Hashable, Sendable {
     var user: UInt32
     /// The group: real, effective and saved.
     var group: UInt32
+    /// Who answers for what it takes: the user, or the owner of the user namespace that it is in.
+    var payer: UInt32
     /// Capabilities and namespaces; `nil` where root's rule brings programs together in spite of them.
     var rights: Rights?
     /// Who shares among processes of the same rights.
@@ -65,6 +67,14 @@ struct FileIdentity: Hashable, Sendable {
     init(_ status: stat) {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
+    }
+
+    /// The file of a descriptor; `nil` when it cannot be looked at.
+    init?(descriptor: Int32) {
+        var status = stat()
+        // SAFETY: a local structure.
+        guard unsafe fstat(descriptor, &status) == 0 else { return nil }
+        self.init(status)
     }
 
     /// The file at a path, following links; `nil` when it cannot be looked at.

@@ -12,6 +12,11 @@ public struct DaemonSettings: Sendable, Hashable {
     public var excludesDontDump = false
     /// The salt of clients that have none of their own; clients whose salts differ never share. Empty for none.
     public var salt = ""
+    /// Whether processes in user namespaces below the daemon's are served, at the expense of who made those.
+    public var servesNamespaces = false
+    /// Bytes of memory for merged contents, in all; 0 for a quarter of the machine's. Half of it for each
+    /// user but the daemon's own.
+    public var mostStored = 0
     /// Root's rules: which programs share although they are confined.
     public var domains: [DomainRule] = []
     /// The nice value of the merging threads, -20 to 19.

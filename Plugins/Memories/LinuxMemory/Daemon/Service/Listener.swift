@@ -114,7 +114,9 @@ final class Listener: Sendable {
                 return false
             }
             _ = lm_socket_option(descriptor, Int32(LM_SO_PASSCRED), 1)
-            let user = lm_peer_credentials(descriptor).uid
+            let peer = lm_peer_credentials(descriptor)
+            // All numbers of one user count as one.
+            let user = UserNamespace.owner(ofProcess: peer.pid).map { Int32(bitPattern: $0) } ?? peer.uid
             guard rates.count(user, at: now) <= Self.mostOfUserInSecond,
                 waiting.count(where: { $0.user == user }) < Self.mostWaitingOfUser
             else {
@@ -159,7 +161,8 @@ final class Listener: Sendable {
         } catch {
             let peer = lm_peer_credentials(descriptor)
             gate.warn(
-                "refused", ofUser: Int64(peer.uid), because: error.text,
+                "refused", ofUser: Int64(UserNamespace.owner(ofProcess: peer.pid) ?? UInt32(bitPattern: peer.uid)),
+                because: error.text,
                 "process \(peer.pid) of user \(peer.uid) is not served: \(error.text)")
             Reception.refuse(descriptor, error.text)
         }

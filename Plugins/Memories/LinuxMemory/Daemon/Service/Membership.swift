@@ -18,7 +18,8 @@ final class Membership: Sendable {
     /// - Parameter salt: Its salt; 0 for none.
     func key(_ facts: ProcessFacts, salt: UInt64) -> DomainKey {
         var key = DomainKey(
-            user: facts.user, group: facts.group, rights: facts.rights, company: .unconfined, salt: salt)
+            user: facts.user, group: facts.group, payer: facts.namespaceOwner ?? facts.user, rights: facts.rights,
+            company: .unconfined, salt: salt)
         if let rule = rules.first(where: { $0.applies(toProcess: facts.start.pid, user: facts.user) }) {
             key.rights = nil
             key.company = .rule(rule.name)

@@ -25,6 +25,8 @@ struct Refusal: Error, Hashable, Sendable {
 struct ProcessFacts: Hashable, Sendable {
     var user: UInt32
     var group: UInt32
+    /// Who made the user namespace that it is in; `nil` in the daemon's own.
+    var namespaceOwner: UInt32?
     var rights: DomainKey.Rights
     var confinement: Confinement
     var start: ProcessStart
@@ -60,6 +62,7 @@ struct ProcessFacts: Hashable, Sendable {
         guard let time = Self.startTime(ofProcess: pid) else { throw Self.cannotLook }
         self.user = user
         self.group = group
+        namespaceOwner = UserNamespace.owner(ofProcess: pid)
         rights = DomainKey.Rights(
             capabilities: permitted, userNamespace: userNamespace, processNamespace: processNamespace)
         confinement = Confinement(

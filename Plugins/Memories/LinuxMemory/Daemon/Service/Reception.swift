@@ -11,6 +11,8 @@ struct Reception: Sendable {
     var clientGroup: UInt32?
     /// The salt of processes that have none.
     var salt: UInt64
+    /// Whether processes in user namespaces below the daemon's are served.
+    var servesNamespaces = false
     /// Which domain a process belongs to.
     var membership = Membership()
 
@@ -67,6 +69,10 @@ struct Reception: Sendable {
         let facts = try ProcessFacts(pid: pid)
         guard facts.user == user, facts.group == group else {
             throw Refusal("the process has changed its user or group")
+        }
+        guard facts.namespaceOwner == nil || servesNamespaces else {
+            throw Refusal(
+                "it is in a user namespace of user \(facts.namespaceOwner ?? user): to serve such, set userNamespaces")
         }
         // It lives, so its number was not another's meanwhile.
         guard !ClientIdentity.hasEnded(pidfd) else { throw Refusal("the process has ended") }

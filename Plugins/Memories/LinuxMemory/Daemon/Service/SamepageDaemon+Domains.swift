@@ -8,7 +8,7 @@ import Wire
 extension SamepageDaemon {
     /// Gives a process to its domain, which is made if need be.
     func welcome(_ guest: Guest) throws(Refusal) {
-        let user = guest.identity.user
+        let user = guest.key.payer
         try state.withLock { state throws(Refusal) in
             guard !state.isStopping else { throw Refusal("the daemon is stopping") }
             guard state.clients.values.reduce(0, +) < state.mostClients else {
@@ -32,9 +32,9 @@ extension SamepageDaemon {
     }
 
     private func makeDomain(_ key: DomainKey, in state: inout ServiceState) throws(Refusal) -> Domain {
-        guard state.domains.count(where: { $0.key.user == key.user }) < Self.mostDomainsOfUser else {
+        guard state.domains.count(where: { $0.key.payer == key.payer }) < Self.mostDomainsOfUser else {
             throw Refusal(
-                "user \(key.user) has \(Self.mostDomainsOfUser) merge domains, and no more are possible: "
+                "user \(key.payer) has \(Self.mostDomainsOfUser) merge domains, and no more are possible: "
                     + "use fewer salts"
             )
         }
@@ -50,8 +50,9 @@ extension SamepageDaemon {
         let settings = state.settings
         let changes = state.changes.filter { !state.policyAttributes.contains($0.name) }
         let budget =
-            state.budgets[key.user] ?? UserBudget(boundsFrames: key.user != ownUser, pageSize: pageSize)
-        state.budgets[key.user] = budget
+            state.budgets[key.payer]
+            ?? UserBudget(boundsFrames: key.payer != ownUser, pageSize: pageSize, of: state.stored)
+        state.budgets[key.payer] = budget
         let isStarted = domain.start(
             priority: BackgroundThread.Priority(nice: settings.nice, isIdle: settings.schedIdle),
             make: { [self, parts] in
@@ -59,7 +60,7 @@ extension SamepageDaemon {
                     key: key, parts: parts, pageSize: pageSize, settings: settings.wire,
                     lingerSeconds: settings.lingerSeconds, scans: domain.scans, budget: budget, membership: membership,
                     gate: gate,
-                    clientLeft: { [self] in self.state.withLock { $0.clientLeft(of: key.user) } })
+                    clientLeft: { [self] in self.state.withLock { $0.clientLeft(of: key.payer) } })
                 for change in changes { engine.apply(change) }
                 return engine
             }, retire: { [self] engine in retire(domain, engine) })

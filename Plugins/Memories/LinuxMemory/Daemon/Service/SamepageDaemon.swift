@@ -112,6 +112,7 @@ public final class SamepageDaemon: MergerControl, Sendable {
         let device = UserfaultDevice(user: ownUser)
         let reception = Reception(
             pageSize: pageSize, ownUser: ownUser, clientGroup: access.group, salt: saltNumber(settings.salt),
+            servesNamespaces: settings.servesNamespaces,
             membership: membership)
         state.withLock { state in
             state.isStopping = false

@@ -52,13 +52,15 @@ struct ServiceState: ~Copyable {
 
     /// In the order in which they began.
     var domains: [Domain] = []
-    /// Clients by user.
+    /// Clients by the user who answers for them.
     var clients: [UInt32: Int] = [:]
     /// How many there may be, in all and of one user.
     private(set) var mostClients = SamepageDaemon.mostClients
     private(set) var mostClientsOfUser = SamepageDaemon.mostClientsOfUser
     var past: [UInt32: PastTally] = [:]
     var budgets: [UInt32: UserBudget] = [:]
+    /// What all users together have stored.
+    let stored: StoredTotal
     /// `full_scans` while there is no domain.
     private var keptFullScans: UInt64 = 0
 
@@ -73,6 +75,7 @@ struct ServiceState: ~Copyable {
             unstableTree: parts.unstableTree, policy: parts.policy, pageSize: pageSize, tracksChanges: true)
         policyAttributes = parts.policy.attributes
         self.settings = settings
+        stored = StoredTotal(most: settings.mostStored == 0 ? UserBudget.machine / 4 : settings.mostStored)
         toldSettings = settings
         self.description = description
     }

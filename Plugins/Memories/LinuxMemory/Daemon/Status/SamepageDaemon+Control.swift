@@ -197,6 +197,8 @@ extension SamepageDaemon {
             if settings.socketPath != old.socketPath { late.append("socket") }
             if settings.clientGroup != old.clientGroup { late.append("clientGroup") }
             if settings.domains != old.domains { late.append("domains") }
+            if settings.servesNamespaces != old.servesNamespaces { late.append("userNamespaces") }
+            if settings.mostStored != old.mostStored { late.append("maxStored") }
             if settings.salt != old.salt { late.append("salt") }
             if settings.nice != old.nice { late.append("nice") }
             if settings.schedIdle != old.schedIdle { late.append("schedIdle") }

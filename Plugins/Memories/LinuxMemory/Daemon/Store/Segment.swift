@@ -16,6 +16,8 @@ struct Segment {
     let witness: Int32
     /// Frames given out so far, from the front.
     var used: UInt32 = 0
+    /// Frames that the budget counts: all that have got memory.
+    var stored: UInt32 = 0
     /// Frames given out and released since.
     var released: UInt32 = 0
 

@@ -19,7 +19,7 @@ package final class SegmentStore {
     private let budget: UserBudget?
     private var live: [Segment?] = []
     private var current: Int?
-    private var retired: [(number: UInt32, witness: Int32, frames: Int)] = []
+    private var retired: [(number: UInt32, witness: Int32, frames: Int, stored: Int)] = []
     /// Numbers that are never used again, because the kernel does not tell whether their segments are.
     private var lost: Set<UInt32> = []
     /// Frames that pages may map now.
@@ -38,10 +38,14 @@ package final class SegmentStore {
     deinit {
         budget?.giveBackSegments(segmentCount)
         for case .some(let segment) in live {
+            budget?.giveBackStored(Int(segment.stored) * pageSize)
             segment.withdraw(size: segmentSize)
             _ = lm_close(segment.witness)
         }
-        for segment in retired { _ = lm_close(segment.witness) }
+        for segment in retired {
+            budget?.giveBackStored(segment.stored * pageSize)
+            _ = lm_close(segment.witness)
+        }
     }
 
     private var segmentSize: Int { Int(WireLimit.framesOfSegment) * pageSize }
@@ -84,6 +88,7 @@ package final class SegmentStore {
                 end += 1
             }
             let isThere = populate(first..<next, of: live[number]!)
+            if isThere { live[number]!.stored = next }
             for place in start..<end { rows.append(isThere ? write(contents[place], to: number) : nil) }
         }
     }
@@ -108,6 +113,9 @@ package final class SegmentStore {
     /// Gets memory for frames. Where there is none the kernel says so here; a store into them would be met with
     /// SIGBUS.
     private func populate(_ frames: Range<UInt32>, of segment: Segment) -> Bool {
+        guard budget?.store(frames.count * pageSize) != false else { return false }
+        var isThere = false
+        defer { if !isThere { budget?.giveBackStored(frames.count * pageSize) } }
         guard GroupMemory.ofProcess.withLock({ $0.take(frames.count * pageSize) }) else { return false }
         // SAFETY: the frames lie within the mapping, and hold nothing yet.
         let start = unsafe UInt(bitPattern: segment.bytes) + UInt(frames.lowerBound) * UInt(pageSize)
@@ -115,7 +123,8 @@ package final class SegmentStore {
         repeat {
             result = lm_madvise(start, frames.count * pageSize, Int32(LM_MADV_POPULATE_WRITE))
         } while result == -Int32(LM_EINTR) || result == -Int32(LM_EAGAIN)
-        return result == 0
+        isThere = result == 0
+        return isThere
     }
 
     /// Fills the next frames of a segment, which have memory; only then they are given out.
@@ -158,7 +167,7 @@ package final class SegmentStore {
             segment.withdraw(size: segmentSize)
             live[index] = nil
             if index == current { current = nil }
-            retired.append((UInt32(index), segment.witness, Int(segment.released)))
+            retired.append((UInt32(index), segment.witness, Int(segment.released), Int(segment.stored)))
             numbers.append(UInt32(index))
         }
         return numbers
@@ -175,6 +184,7 @@ package final class SegmentStore {
             if result != 0 { lost.insert(segment.number) }
             _ = lm_close(segment.witness)
             framesReleased -= segment.frames
+            budget?.giveBackStored(segment.stored * pageSize)
             numbers.append(segment.number)
             return true
         }

@@ -7,17 +7,23 @@ import Wire
 package final class UserBudget: Sendable {
     private let kept = Atomic<Int>(0)
     private let segments = Atomic<Int>(0)
+    private let stored = Atomic<Int>(0)
+    private let mostStored: Int
+    private let total: StoredTotal?
     private let mostKept: Int
     private let mostSegments: Int
 
     /// Bytes of the machine's memory.
     package static let machine = max(1 << 28, sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)))
 
-    /// A sixteenth of the memory for what is kept of pages: enough for nine times the machine's own. Half of it for
-    /// frames, where they are bounded: whoever runs the daemon cannot take more than is theirs anyway.
-    package convenience init(boundsFrames: Bool, pageSize: Int) {
+    /// A sixteenth of the memory for what is kept of pages: enough for nine times the machine's own. Half of the memory
+    /// as address space for frames, and half of what all may store, where they are bounded: whoever runs the daemon may
+    /// store as much as all together.
+    convenience init(boundsFrames: Bool, pageSize: Int, of total: StoredTotal) {
         let frames = Self.machine / 2 / (Int(WireLimit.framesOfSegment) * pageSize)
-        self.init(mostKept: max(1 << 26, Self.machine / 16), mostSegments: boundsFrames ? max(64, frames) : Int.max)
+        self.init(
+            mostKept: max(1 << 26, Self.machine / 16), mostSegments: boundsFrames ? max(64, frames) : Int.max,
+            mostStored: boundsFrames ? total.most / 2 : total.most, of: total)
     }
 
     /// Bounds of the caller's choice.
@@ -25,7 +31,11 @@ package final class UserBudget: Sendable {
     /// - Parameters:
     ///   - mostKept: Bytes of what is kept of areas and pages.
     ///   - mostSegments: Segments of frames.
-    package init(mostKept: Int, mostSegments: Int) {
+    ///   - mostStored: Bytes of frames.
+    ///   - total: What all users store.
+    package init(mostKept: Int, mostSegments: Int, mostStored: Int = .max, of total: StoredTotal? = nil) {
+        self.mostStored = mostStored
+        self.total = total
         self.mostKept = mostKept
         self.mostSegments = mostSegments
     }
@@ -49,6 +59,38 @@ package final class UserBudget: Sendable {
         return false
     }
 
+    /// Whether so many bytes more may be stored; they count from now on.
+    package func store(_ bytes: Int) -> Bool {
+        guard total?.take(bytes) != false else { return false }
+        if stored.wrappingAdd(bytes, ordering: .relaxed).newValue <= mostStored { return true }
+        giveBackStored(bytes)
+        return false
+    }
+
+    /// Bytes are stored no more.
+    package func giveBackStored(_ bytes: Int) {
+        stored.wrappingSubtract(bytes, ordering: .relaxed)
+        total?.giveBack(bytes)
+    }
+
     /// Segments are gone.
     func giveBackSegments(_ count: Int) { segments.wrappingSubtract(count, ordering: .relaxed) }
+}
+
+/// What the frames of all users together take, and may take.
+package final class StoredTotal: Sendable {
+    /// Bytes, at most.
+    let most: Int
+    private let bytes = Atomic<Int>(0)
+
+    /// Bounds them.
+    package init(most: Int) { self.most = most }
+
+    func take(_ more: Int) -> Bool {
+        if bytes.wrappingAdd(more, ordering: .relaxed).newValue <= most { return true }
+        giveBack(more)
+        return false
+    }
+
+    func giveBack(_ fewer: Int) { bytes.wrappingSubtract(fewer, ordering: .relaxed) }
 }
