@@ -244,7 +244,7 @@ for target in package.targets where target.name == "samepage-agent" {
         .unsafeFlags([
             "-nostartfiles", "-Xclang-linker", "-nostartfiles",
             "-Xlinker", "--version-script=\(Context.packageDirectory)/Tools/samepage-agent/exports.map",
-            "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "initfirst",
+            "-Xlinker", "--gc-sections", "-Xlinker", "--strip-debug", "-Xlinker", "-z", "-Xlinker", "initfirst",
         ])
     ]
 }

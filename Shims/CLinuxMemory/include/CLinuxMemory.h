@@ -22,6 +22,7 @@
 #include "LMProbe.h"
 #include "LMAtomic.h"
 #include "LMProgram.h"
+#include "LMLoader.h"
 #include "LMProgramCalls.h"
 #include "LMFilter.h"
 #include "LMStore.h"

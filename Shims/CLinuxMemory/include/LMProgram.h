@@ -11,7 +11,6 @@
 /// errno of the calling thread.
 int *__errno_location(void);
 void *dlsym(void *handle, const char *name);
-_Noreturn void exit(int status);
 
 /// What dladdr tells (Dl_info).
 struct lm_symbol_home {
@@ -25,8 +24,17 @@ struct lm_symbol_home {
 /// dladdr, under a name of its own: its header shows it to _GNU_SOURCE only.
 int lm_find_symbol(const void *address, struct lm_symbol_home *home) __asm__("dladdr");
 
-/// What pthread_atfork calls, which itself is linked statically and wants the start files of a library.
-int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library);
+/// What pthread_atfork calls, which itself is linked statically and wants the start files of a library. Other libcs than
+/// glibc lack it: then the library must load all the same.
+__attribute__((weak)) int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library);
+__attribute__((weak)) const char *gnu_get_libc_version(void);
+
+/// Whether the program's libc is glibc, which alone gives constructors the environment.
+static inline int lm_libc_is_glibc(void) { return gnu_get_libc_version != 0 && __register_atfork != 0; }
+
+static inline void lm_watch_forks(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
+    if (__register_atfork) __register_atfork(prepare, parent, child, 0);
+}
 
 /// Whether the program has more rights than whoever started it (AT_SECURE).
 static inline int lm_has_gained_rights(void) { return getauxval(AT_SECURE) != 0; }
@@ -36,14 +44,37 @@ static inline void lm_set_errno(int error) { *__errno_location() = error; }
 /// The definition of a name that comes after the calling library's (RTLD_NEXT).
 static inline void *lm_next_symbol(const char *name) { return dlsym((void *)-1l, name); }
 
-/// The library that the program's own malloc comes from is the libc that this library is linked with.
-static inline int lm_malloc_is_of_libc(void) {
-    struct lm_symbol_home malloc_home = {0, 0, 0, 0}, libc_home = {0, 0, 0, 0};
-    void *function = dlsym((void *)0, "malloc");
-    if (!function || !lm_find_symbol(function, &malloc_home)) return 0;
+/// Whether a function is of the libc that this library is linked with.
+static inline int lm_is_of_libc(const void *function) {
+    struct lm_symbol_home home = {0, 0, 0, 0}, libc_home = {0, 0, 0, 0};
+    if (!function || !lm_find_symbol(function, &home)) return 0;
     if (!lm_find_symbol((const void *)&__errno_location, &libc_home)) return 0;
-    return malloc_home.base == libc_home.base;
+    return home.base == libc_home.base;
 }
+
+/// The library that the program's own malloc comes from is libc.
+static inline int lm_malloc_is_of_libc(void) { return lm_is_of_libc(dlsym((void *)0, "malloc")); }
+
+/// Calls a function of up to six words that answers -1 with errno: its answer, or minus the error number.
+static inline long lm_call_next(void *function, long a, long b, long c, long d, long e, long f) {
+    long result = ((long (*)(long, long, long, long, long, long))function)(a, b, c, d, e, f);
+    return result == -1 ? -(long)*__errno_location() : result;
+}
+
+/// As ``lm_call_next``, for a function of three words that answers an int.
+static inline int lm_call_next_int(void *function, long a, long b, long c) {
+    int result = ((int (*)(long, long, long))function)(a, b, c);
+    return result == -1 ? -*__errno_location() : result;
+}
+
+/// As ``lm_call_next``, for syscall().
+static inline long lm_call_next_syscall(void *function, long n, long a, long b, long c, long d, long e, long f) {
+    long result = ((long (*)(long, long, long, long, long, long, long))function)(n, a, b, c, d, e, f);
+    return result == -1 ? -(long)*__errno_location() : result;
+}
+
+/// glibc's count of the threads that keep a process alive: whoever makes it 0 calls exit(). 0 where there is none.
+static inline uint32_t *lm_thread_count(void) { return (uint32_t *)dlsym((void *)0, "__nptl_nthreads"); }
 
 /// Starts a detached thread with a stack that is nobody else's; 0, or an error number: EINVAL where it is too small.
 static inline int lm_start_thread(void *(*body)(void *), uintptr_t stack, size_t stack_size) {

@@ -110,6 +110,7 @@ enum {
     LM_SYS_PRLIMIT64 = SYS_prlimit64,
     LM_SYS_CLONE = SYS_clone,
     LM_SYS_CLONE3 = 435,
+    LM_SYS_EXIT = SYS_exit,
     LM_SYS_UNSHARE = SYS_unshare,
     LM_SYS_VMSPLICE = SYS_vmsplice,
     LM_SYS_SETNS = SYS_setns,

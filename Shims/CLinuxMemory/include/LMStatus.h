@@ -12,6 +12,12 @@ static inline int64_t lm_stored_bytes(int descriptor) {
     return result < 0 ? result : (int64_t)status.st_blocks * 512;
 }
 
+/// The links of an open file; 0 if it cannot say.
+static inline long lm_link_count(int descriptor) {
+    struct stat status;
+    return lm_system_call(SYS_fstat, descriptor, (long)&status, 0, 0, 0, 0) < 0 ? 0 : (long)status.st_nlink;
+}
+
 /// Reads entries of a directory (struct linux_dirent64); their bytes, 0 at the end, or minus the error number.
 static inline long lm_getdents(int descriptor, void *buffer, size_t size) {
     return lm_system_call(SYS_getdents64, descriptor, (long)buffer, (long)size, 0, 0, 0);

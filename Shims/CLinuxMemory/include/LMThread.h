@@ -21,6 +21,36 @@ static inline int lm_wait(sem_t *semaphore, uint64_t nanoseconds) {
 /// Names the calling thread (PR_SET_NAME), at most 15 bytes.
 static inline void lm_name_thread(const char *name) { lm_system_call(SYS_prctl, 15, (long)name, 0, 0, 0, 0); }
 
+/// Ends the calling thread, and nothing of libc runs for it.
+_Noreturn static inline void lm_end_thread(int status) {
+    while (1) lm_system_call(SYS_exit, status, 0, 0, 0, 0, 0);
+}
+
+/// How the first thread of a process stands.
+struct lm_first_thread {
+    /// It has ended, while others run on.
+    int is_gone;
+    /// The status that it ended with.
+    int status;
+};
+
+/// Reads it from the open file /proc/self/stat.
+static inline struct lm_first_thread lm_read_first_thread(int file) {
+    struct lm_first_thread result = {0, 0};
+    char line[1024];
+    long size = lm_system_call(SYS_pread64, file, (long)line, sizeof line, 0, 0, 0);
+    // The state follows the name, which ends with the last bracket; the last field is the code of the end, with the status
+    // in its second byte.
+    long place = size, code = 0;
+    while (place > 0 && line[place - 1] != ')') place--;
+    if (place <= 0 || place + 1 >= size) return result;
+    result.is_gone = line[place + 1] == 'Z' || line[place + 1] == 'X';
+    for (place = size; place > 0 && line[place - 1] != ' ';) place--;
+    for (; place < size && line[place] >= '0' && line[place] <= '9'; place++) code = code * 10 + line[place] - '0';
+    result.status = code >> 8 & 255;
+    return result;
+}
+
 /// The calling thread gets the priority of ordinary ones, if it inherited a higher: real-time policies, negative nice values.
 static inline void lm_take_normal_priority(void) {
     int parameter = 0;

@@ -8,8 +8,8 @@ public func interposedMadvise(_ address: UInt, _ size: Int, _ advice: Int32) -> 
 
 func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     let isForMerging = advice == Int32(LM_MADV_MERGEABLE) || advice == Int32(LM_MADV_UNMERGEABLE)
-    if isAgentOff, isForMerging || !isWatching { return lm_madvise(address, size, advice) }
-    guard let end = pageEnd(address, size) else { return lm_madvise(address, size, advice) }
+    if isAgentOff, isForMerging || !isWatching { return nextMadvise(address, size, advice) }
+    guard let end = pageEnd(address, size) else { return nextMadvise(address, size, advice) }
     if agentMemory.touches(address, end) {
         return aroundOwnMemoryAsGap(address, end) { adviseForProgram($0, Int($1 - $0), advice) }
     }
@@ -17,7 +17,7 @@ func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     guard isWatching, address < end else {
         // Nothing of ours is merged: the kernel's own has nothing to undo either, and may not even know the advice.
         if advice == Int32(LM_MADV_UNMERGEABLE) { return testMapped(address, end) }
-        return lm_madvise(address, size, advice)
+        return nextMadvise(address, size, advice)
     }
     switch advice {
     case Int32(LM_MADV_UNMERGEABLE): return markUnmergeable(address, end)
@@ -33,7 +33,7 @@ func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     case Int32(LM_MADV_GUARD_INSTALL): return installGuards(address, end)
     case Int32(LM_MADV_REMOVE): return remove(address, end)
     case Int32(LM_MADV_COLLAPSE): return collapse(address, end)
-    default: return lm_madvise(address, size, advice)
+    default: return nextMadvise(address, size, advice)
     }
 }
 
@@ -108,9 +108,9 @@ func breakSharing(_ start: UInt, _ end: UInt) -> Bool {
 /// MADV_DONTFORK and other advice that every mapping which replaces a part has to get, too.
 func keepAdvice(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
     let size = Int(end - start)
-    guard enterCall() else { return lm_madvise(start, size, advice) }
+    guard enterCall() else { return nextMadvise(start, size, advice) }
     defer { AgentLock.release() }
-    let result = lm_madvise(start, size, advice)
+    let result = nextMadvise(start, size, advice)
     guard ranges.touches(start, end) else { return result }
     // A gap does not keep the kernel from advising all the rest.
     let isDone = result == 0 || result == -Int32(LM_ENOMEM) && lm_test_mapped(start, size) == result
@@ -141,7 +141,7 @@ private func coversWanted(_ range: UnsafeMutablePointer<AgentRange>, _ first: In
 
 /// MADV_REMOVE is for shared mappings; where we have put frames the kernel's refusal has another reason than it had.
 private func remove(_ start: UInt, _ end: UInt) -> Int32 {
-    let result = lm_madvise(start, Int(end - start), Int32(LM_MADV_REMOVE))
+    let result = nextMadvise(start, Int(end - start), Int32(LM_MADV_REMOVE))
     guard result == -Int32(LM_EACCES), enterCall() else { return result }
     defer { AgentLock.release() }
     return ranges.hasFrames(start, end) ? -Int32(LM_EINVAL) : result
@@ -154,7 +154,7 @@ private func installGuards(_ start: UInt, _ end: UInt) -> Int32 {
     // An older kernel refuses before anything is given back.
     let isKnown = lm_madvise(start, 0, Int32(LM_MADV_GUARD_INSTALL))
     guard isKnown == 0 else { return isKnown }
-    guard enterCall() else { return lm_madvise(start, size, Int32(LM_MADV_GUARD_INSTALL)) }
+    guard enterCall() else { return nextMadvise(start, size, Int32(LM_MADV_GUARD_INSTALL)) }
     let hasFrames = ranges.hasFrames(start, end)
     // From here on the agent reads none of them.
     ranges.markUnwanted(start, end)
@@ -164,7 +164,7 @@ private func installGuards(_ start: UInt, _ end: UInt) -> Int32 {
         let result = discard(start, end, Int32(LM_MADV_DONTNEED))
         if result != 0 { return result }
     }
-    return lm_madvise(start, size, Int32(LM_MADV_GUARD_INSTALL))
+    return nextMadvise(start, size, Int32(LM_MADV_GUARD_INSTALL))
 }
 
 extension RemapAdvice {

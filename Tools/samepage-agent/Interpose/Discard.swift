@@ -3,14 +3,14 @@ internal import CLinuxMemory
 /// MADV_DONTNEED, MADV_FREE and MADV_DONTNEED_LOCKED: the pages read as zeros afterwards, also those that lie over
 /// frames, where the kernel would bring back the frame.
 func discard(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
-    guard enterCall() else { return lm_madvise(start, Int(end - start), advice) }
+    guard enterCall() else { return nextMadvise(start, Int(end - start), advice) }
     guard ranges.touches(start, end) else {
         AgentLock.release()
-        return lm_madvise(start, Int(end - start), advice)
+        return nextMadvise(start, Int(end - start), advice)
     }
     var result: Int32 = 0
     if !ranges.hasFrames(start, end) {
-        result = lm_madvise(start, Int(end - start), advice)
+        result = nextMadvise(start, Int(end - start), advice)
         // What the kernel may take away at any time must not be on its way through a merge.
         if advice == Int32(LM_MADV_FREE), result == 0 || result == -Int32(LM_ENOMEM) {
             _ = lm_madvise(start, Int(end - start), Int32(LM_MADV_DONTNEED))
@@ -33,7 +33,7 @@ private func discardRuns(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
     while address < end {
         let run = ranges.frameRun(from: address, limit: end)
         if address < run.start {
-            let result = lm_madvise(address, Int(run.start - address), advice)
+            let result = nextMadvise(address, Int(run.start - address), advice)
             ranges.markDiscarded(address, run.start, isReplaced: false)
             if result == -Int32(LM_ENOMEM) { gap = result } else if result != 0 { return result }
         }

@@ -28,7 +28,7 @@ func exclude(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
         guard takeOffWanted(start, end), takeOffUnwanted(start, end), enterCall() else { break }
         defer { AgentLock.release() }
         if ranges.hasFrames(start, end) { continue }
-        let result = lm_madvise(start, Int(end - start), advice)
+        let result = nextMadvise(start, Int(end - start), advice)
         ranges.markForExamination(start, end)
         ringDoorbellOnce()
         return result
@@ -69,7 +69,7 @@ private func takeOffWanted(_ start: UInt, _ end: UInt) -> Bool {
 func include(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
     let result =
         advice == Int32(LM_MADV_DODUMP)
-        ? keepAdvice(start, end, advice) : lm_madvise(start, Int(end - start), advice)
+        ? keepAdvice(start, end, advice) : nextMadvise(start, Int(end - start), advice)
     if enterCall() {
         ranges.markForExamination(start, end)
         AgentLock.release()

@@ -6,7 +6,7 @@ internal import CLinuxMemory
 /// fork: libc's own calls our handlers, which hold the lock; in the child the agent starts anew.
 @c(fork)
 public func interposedFork() -> Int32 {
-    guard let function = unsafe lm_next_symbol(text("fork")) else { return answer(-Int32(LM_ENOSYS)) }
+    guard let function = unsafe next(.fork) else { return answer(-Int32(LM_ENOSYS)) }
     // SAFETY: libc's fork.
     let fork = unsafe unsafeBitCast(function, to: (@convention(c) () -> Int32).self)
     var child = fork()
@@ -16,10 +16,33 @@ public func interposedFork() -> Int32 {
     return child
 }
 
+/// daemon: libc forks within, and its handlers run; who goes on is the child.
+@c(daemon)
+public func interposedDaemon(_ keepsFolder: Int32, _ keepsFiles: Int32) -> Int32 {
+    guard let function = unsafe next(.daemon) else { return answer(-Int32(LM_ENOSYS)) }
+    // SAFETY: libc's daemon.
+    let daemon = unsafe unsafeBitCast(function, to: (@convention(c) (Int32, Int32) -> Int32).self)
+    let parent = lm_process_id()
+    let result = daemon(keepsFolder, keepsFiles)
+    if lm_process_id() != parent { afterForkInChild() }
+    return result
+}
+
+/// forkpty: as ``interposedDaemon(_:_:)``; its arguments are four pointers.
+@c(forkpty)
+public func interposedForkpty(_ terminal: Int, _ name: Int, _ settings: Int, _ size: Int) -> Int32 {
+    guard let function = unsafe next(.forkpty) else { return answer(-Int32(LM_ENOSYS)) }
+    // SAFETY: libc's forkpty.
+    let forkpty = unsafe unsafeBitCast(function, to: (@convention(c) (Int, Int, Int, Int) -> Int32).self)
+    let child = forkpty(terminal, name, settings, size)
+    if child == 0 { afterForkInChild() }
+    return child
+}
+
 /// _Fork: runs no handlers, and the child may do little: there, nothing more is merged.
 @c(_Fork)
 public func interposedBareFork() -> Int32 {
-    guard let function = unsafe lm_next_symbol(text("_Fork")) else { return answer(-Int32(LM_ENOSYS)) }
+    guard let function = unsafe next(.bareFork) else { return answer(-Int32(LM_ENOSYS)) }
     // SAFETY: libc's _Fork.
     let fork = unsafe unsafeBitCast(function, to: (@convention(c) () -> Int32).self)
     return Int32(truncatingIfNeeded: holdingLock { Int(fork()) })
@@ -52,7 +75,7 @@ public func interposedClone(
     _ body: (@convention(c) (UnsafeMutableRawPointer?) -> Int32)?, _ stack: UnsafeMutableRawPointer?, _ flags: Int32,
     _ argument: UnsafeMutableRawPointer?, _ a: Int, _ b: Int, _ c: Int
 ) -> Int32 {
-    guard let function = unsafe lm_next_symbol(text("clone")) else { return answer(-Int32(LM_ENOSYS)) }
+    guard let function = unsafe next(.clone) else { return answer(-Int32(LM_ENOSYS)) }
     // SAFETY: libc's clone, which takes the same registers.
     let clone = unsafe unsafeBitCast(function, to: CloneFunction.self)
     guard flags & Int32(LM_CLONE_VM) == 0, let body = unsafe body, !isAgentOff, enterCall() else {

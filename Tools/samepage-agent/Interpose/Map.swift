@@ -36,15 +36,15 @@ func mapForProgram(
     let isFixed = flags & Int32(LM_MAP_FIXED) != 0
     if isFixed, let end = pageEnd(address, size), agentMemory.touches(address, end) { return -Int(LM_ENOMEM) }
     guard isPlain || isFixed && isWatching else {
-        return lm_mmap(address, size, protection, flags, descriptor, Int64(offset))
+        return nextMmap(address, size, protection, flags, descriptor, offset)
     }
     var result = 0
     // What is mapped where nothing was needs the lock for the books alone, not for the time that populating takes.
-    if !isFixed { result = lm_mmap(address, size, protection, flags, descriptor, Int64(offset)) }
+    if !isFixed { result = nextMmap(address, size, protection, flags, descriptor, offset) }
     guard lm_is_error(result) == 0, enterCall() else {
-        return isFixed ? lm_mmap(address, size, protection, flags, descriptor, Int64(offset)) : result
+        return isFixed ? nextMmap(address, size, protection, flags, descriptor, offset) : result
     }
-    if isFixed { result = lm_mmap(address, size, protection, flags, descriptor, Int64(offset)) }
+    if isFixed { result = nextMmap(address, size, protection, flags, descriptor, offset) }
     var isWanted = false
     if lm_is_error(result) == 0, let end = pageEnd(UInt(bitPattern: result), size) {
         let start = UInt(bitPattern: result)
@@ -68,8 +68,8 @@ func unmapForProgram(_ address: UInt, _ size: Int) -> Int32 {
     if let end = pageEnd(address, size), agentMemory.touches(address, end) {
         return aroundOwnMemory(address, end) { unmapForProgram($0, Int($1 - $0)) }
     }
-    guard isWatching, let end = pageEnd(address, size), enterCall() else { return lm_munmap(address, size) }
-    let result = lm_munmap(address, size)
+    guard isWatching, let end = pageEnd(address, size), enterCall() else { return nextMunmap(address, size) }
+    let result = nextMunmap(address, size)
     if result == 0 { forget(address, end) }
     AgentLock.release()
     return result

@@ -20,7 +20,7 @@ func protectForProgram(_ address: UInt, _ size: Int, _ protection: Int32) -> Int
         return result != 0 ? result : -Int32(LM_ENOMEM)
     }
     return protectForProgram(address, size, isPlain: allowsReadAndWriteOnly(protection)) {
-        lm_mprotect(address, size, protection)
+        nextMprotect(address, size, protection)
     }
 }
 

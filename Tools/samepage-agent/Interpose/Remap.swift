@@ -14,7 +14,7 @@ func remapForProgram(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32
     if flags & Int32(LM_MREMAP_FIXED) != 0, let end = pageEnd(address, newSize), agentMemory.touches(address, end) {
         return -Int(LM_ENOMEM)
     }
-    let call = { lm_mremap(old, oldSize, newSize, flags, address) }
+    let call = { nextMremap(old, oldSize, newSize, flags, address) }
     guard isWatching, let request = MoveRequest(old, oldSize, newSize, flags, address), enterCall() else {
         return call()
     }

@@ -19,7 +19,7 @@ func givePlace() -> Bool {
 /// pthread_create.
 @c(pthread_create)
 public func interposedThreadCreate(_ thread: Int, _ attributes: Int, _ body: Int, _ argument: Int) -> Int32 {
-    guard let function = unsafe lm_next_symbol(text("pthread_create")) else { return Int32(LM_EAGAIN) }
+    guard let function = unsafe next(.createThread) else { return Int32(LM_EAGAIN) }
     // SAFETY: libc's pthread_create, which takes four pointers.
     let create = unsafe unsafeBitCast(function, to: (@convention(c) (Int, Int, Int, Int) -> Int32).self)
     let result = create(thread, attributes, body, argument)
@@ -30,7 +30,7 @@ public func interposedThreadCreate(_ thread: Int, _ attributes: Int, _ body: Int
 @c(thrd_create)
 public func interposedThrdCreate(_ thread: Int, _ body: Int, _ argument: Int) -> Int32 {
     // thrd_error.
-    guard let function = unsafe lm_next_symbol(text("thrd_create")) else { return 2 }
+    guard let function = unsafe next(.startThread) else { return 2 }
     // SAFETY: libc's thrd_create, which takes three pointers.
     let create = unsafe unsafeBitCast(function, to: (@convention(c) (Int, Int, Int) -> Int32).self)
     let result = create(thread, body, argument)

@@ -81,7 +81,8 @@ private func isThisProcess(_ process: Int) -> Bool {
 /// Makes any other call; those that fork hold the lock. A child with a stack of its own cannot return here, so none
 /// has one.
 private func callKernel(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int) -> Int {
-    guard forks(number, a, b) else { return lm_system_call(number, a, b, c, d, e, f) }
+    if number == Int(LM_SYS_EXIT) { announceThreadEnd(status: a) }
+    guard forks(number, a, b) else { return nextSyscall(number, a, b, c, d, e, f) }
     return holdingLock { lm_system_call(number, a, b, c, d, e, f) }
 }
 

@@ -2,16 +2,19 @@ import CLinuxMemory
 
 /// The agent's thread: serves the daemon while there is one, and the program always, until it is asked to end.
 ///
-/// Connected and idle it sleeps until someone calls: no timers, but one after uploads.
+/// Connected and idle it sleeps until someone calls: no timers, but one after uploads, and a look at the program's threads
+/// every five seconds.
 func agentMain() {
     prepare()
     while !mustAgentThreadEnd, !link.mustRest {
         runPendingJob()
+        lastThread.look()
         if link.needsLook { lookAfterRanges() }
         if link.stage == .closed, wantsConnection(), now() >= link.deadline { connect() }
         if link.stage == .greeting, now() >= link.deadline { disconnect(retryAfter: backOff()) }
         if let due = link.uploadTrimDue, now() >= due { trimUpload() }
-        wait(timeout())
+        let look = remaining(lastThread.due)
+        wait(min(timeout() ?? look, look))
     }
     rest()
 }
@@ -22,6 +25,7 @@ private func rest() {
     link.deadline = 0
     work.closeRemapper()
     work.rights.close()
+    lastThread.close()
     work.cpu = CPUBudget()
     link.mustRest = false
     if link.doorbell >= 0 { _ = lm_close(link.doorbell) }
@@ -35,6 +39,7 @@ private func prepare() {
     link.doorbell = lm_signalfd(1 << UInt64(LM_DOORBELL_SIGNAL - 1) | 1 << UInt64(LM_SPARE_DOORBELL_SIGNAL - 1))
     while !buffers.prepare(), !mustAgentThreadEnd {
         runPendingJob()
+        lastThread.look()
         wait(seconds(1))
     }
     work.chooseFunctions()

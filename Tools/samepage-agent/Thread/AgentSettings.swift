@@ -33,7 +33,8 @@ struct AgentSettings {
     var socketPathLength = 0
     /// Processes whose salts differ never share; 0 without a salt.
     var salt: UInt64 = 0
-    /// The agent does nothing: the pages of this machine are not of 4096 bytes, or the program gained rights at its start.
+    /// The agent does nothing: the pages of this machine are not of 4096 bytes, the program gained rights at its start, or see
+    /// isForeignGround.
     var isOff = false
     #if Mutants
         /// Safety that a test takes out, by the raw value of `RemapMutants`.
@@ -42,7 +43,7 @@ struct AgentSettings {
 
     /// Reads the environment: in the constructor only, while nobody changes it.
     mutating func read(_ environment: Environment) {
-        isOff = lm_page_size() != 4096 || lm_has_gained_rights() != 0
+        isOff = lm_page_size() != 4096 || lm_has_gained_rights() != 0 || isForeignGround()
         // Whoever set the variables may have fewer rights than the program.
         if isOff { return }
         if appendVariable("SAMEPAGE_SOCKET", of: environment) {

@@ -56,7 +56,7 @@ func startAgentThread(byAllocator: Bool = false) -> Bool {
         size *= 4
     }
     _ = lm_set_signal_mask(mask)
-    if result != 0 { unsafe lm_atomic_store(&agentThread.state, 0) }
+    if result == 0 { correctThreadCount(by: -1) } else { unsafe lm_atomic_store(&agentThread.state, 0) }
     return result == 0
 }
 
@@ -109,6 +109,7 @@ private let agentThreadBody: @convention(c) (UnsafeMutableRawPointer?) -> Unsafe
     // forked children inherit none of its files. Numbers 0 to 2 lead nowhere.
     if lm_close_range(0, UInt32.max, UInt32(LM_CLOSE_RANGE_UNSHARE)) == 0 {
         for _ in 0..<3 { _ = unsafe lm_open(text("/dev/null"), Int32(LM_O_RDWR)) }
+        lastThread.open()
         agentMain()
     } else {
         // Without a table of its own nothing is merged; jobs are still answered.

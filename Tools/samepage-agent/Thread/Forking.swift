@@ -7,7 +7,7 @@ nonisolated(unsafe) private var forkTookLock = false
 /// locks any more, and given back first.
 func watchForks() {
     // SAFETY: the handlers are functions of this library, which is never unloaded.
-    _ = __register_atfork(
+    lm_watch_forks(
         {
             let isMine = enterCall()
             unsafe forkTookLock = isMine
@@ -21,7 +21,7 @@ func watchForks() {
             }
             becomeForkedChild(mayStartThread: true)
             AgentLock.releaseInChild()
-        }, nil)
+        })
 }
 
 /// In a forked child, in its only thread, with the lock held: there is no agent's thread here, nobody waits for it,

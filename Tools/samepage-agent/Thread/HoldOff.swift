@@ -67,6 +67,7 @@ func delayAgentThread(_ nanoseconds: UInt64) {
 
 /// The last thing that the agent's thread does.
 func leaveAgentThread() {
+    correctThreadCount(by: 1)
     unsafe agentThread.pointer = 0
     unsafe lm_atomic_store(&agentThread.endedNumber, lm_atomic_exchange(&agentThread.number, 0))
     unsafe lm_atomic_store(&agentThread.state, 0)
