@@ -8,8 +8,11 @@
 enum {
     /// SIGCANCEL and SIGTIMER of glibc: no program can use it, and nobody cancels our thread.
     LM_DOORBELL_SIGNAL = 32,
-    /// SIGSTKFLT: nobody sends it. Below 32, so that it arrives also where no more signals can be queued.
-    LM_SPARE_DOORBELL_SIGNAL = 16,
+    /// Below 32: they arrive also where no more signals can be queued.
+    LM_SIGSTKFLT = 16,
+    LM_SIGVTALRM = 26,
+    LM_SIGIO = 29,
+    LM_SIGPWR = 30,
     /// SIGSETXID of glibc: must stay deliverable, or setuid() of the program waits for ever.
     LM_SETXID_SIGNAL = 33,
 };

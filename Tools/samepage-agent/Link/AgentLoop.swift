@@ -30,13 +30,15 @@ private func rest() {
     link.mustRest = false
     if link.doorbell >= 0 { _ = lm_close(link.doorbell) }
     link.doorbell = -1
+    SpareBell.close()
     link.needsLook = true
     runPendingJob()
 }
 
 private func prepare() {
     // Signal n is at bit n - 1; the thread has it blocked, so that it waits here.
-    link.doorbell = lm_signalfd(1 << UInt64(LM_DOORBELL_SIGNAL - 1) | 1 << UInt64(LM_SPARE_DOORBELL_SIGNAL - 1))
+    link.doorbell = lm_signalfd(1 << UInt64(LM_DOORBELL_SIGNAL - 1))
+    SpareBell.open()
     while !buffers.prepare(), !mustAgentThreadEnd {
         runPendingJob()
         lastThread.look()
@@ -87,7 +89,12 @@ private func wait(_ nanoseconds: UInt64?) {
     let nanoseconds = pause.map { min($0, nanoseconds ?? $0) } ?? nanoseconds
     var socket = lm_poll_entry(descriptor: pause == nil ? link.socket : -1, events: Int16(LM_POLL_IN), found: 0)
     var bell = lm_poll_entry(descriptor: link.doorbell, events: Int16(LM_POLL_IN), found: 0)
-    poll(&socket, &bell, nanoseconds)
+    var spare = lm_poll_entry(descriptor: unsafe SpareBell.descriptor, events: Int16(LM_POLL_IN), found: 0)
+    poll(&socket, &bell, &spare, nanoseconds)
+    if spare.found != 0 {
+        SpareBell.answer()
+        link.needsLook = true
+    }
     if bell.found != 0 || link.doorbell < 0 {
         answerDoorbell()
         link.needsLook = true
@@ -95,15 +102,17 @@ private func wait(_ nanoseconds: UInt64?) {
     if socket.found != 0, link.stage != .closed { receiveMessage() }
 }
 
-private func poll(_ socket: inout lm_poll_entry, _ bell: inout lm_poll_entry, _ nanoseconds: UInt64?) {
-    var entries = (socket, bell)
+private func poll(
+    _ socket: inout lm_poll_entry, _ bell: inout lm_poll_entry, _ spare: inout lm_poll_entry, _ nanoseconds: UInt64?
+) {
+    var entries = (socket, bell, spare)
     let time = nanoseconds.map { Int64(clamping: $0) } ?? -1
-    // SAFETY: two entries; one with a negative descriptor is passed over.
+    // SAFETY: three entries; one with a negative descriptor is passed over.
     unsafe withUnsafeMutableBytes(of: &entries) { bytes in
         let first = unsafe bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: lm_poll_entry.self)
-        _ = unsafe lm_poll(first, 2, time)
+        _ = unsafe lm_poll(first, 3, time)
     }
-    (socket, bell) = entries
+    (socket, bell, spare) = entries
 }
 
 /// Takes the signals that wait, so that the doorbell rings anew.

@@ -89,7 +89,7 @@ func ringDoorbell() {
     let result = lm_signal_thread(process, Int32(bitPattern: number), Int32(LM_DOORBELL_SIGNAL))
     // The user's signals that wait are as many as there may be (RLIMIT_SIGPENDING).
     if result == -Int32(LM_EAGAIN) {
-        _ = lm_signal_thread(process, Int32(bitPattern: number), Int32(LM_SPARE_DOORBELL_SIGNAL))
+        SpareBell.ring(process, Int32(bitPattern: number))
     }
 }
 

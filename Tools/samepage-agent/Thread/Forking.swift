@@ -36,6 +36,7 @@ func becomeForkedChild(mayStartThread: Bool) {
     state.isForbidden = unsafe mayStartThread ? agentThread.isForbidden : 1
     unsafe agentThread = state
     unsafe jobSlot = JobSlot()
+    SpareBell.forget()
     // A child inherits no locks of memory.
     unsafe lm_atomic_store(&locksFuture, 0)
     resetAfterFork()
