@@ -45,6 +45,9 @@ int main(void) {
     add(BPF_JMP | BPF_JEQ | BPF_K, CLONE_THREAD, 1, 0);
     add(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
     add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+    // libseccomp asks what the kernel knows by calls that must fail.
+    if (!syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 1, NULL) || errno != EINVAL) wrong("strict mode with flags: %s", strerror(errno));
+    if (!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, NULL) || errno != EFAULT) wrong("no filter: %s", strerror(errno));
     struct sock_fprog program = {length, code};
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program)) skip("seccomp: %s", strerror(errno));

@@ -20,7 +20,8 @@ func filterForProgram(_ operation: Int, _ flags: Int, _ filter: Int) -> Int {
     switch operation {
     case Int(LM_SECCOMP_SET_FILTER):
         return install(filter) { lm_system_call(Int(LM_SYS_SECCOMP), operation, flags, filter, 0, 0, 0) }
-    case Int(LM_SECCOMP_SET_STRICT):
+    // With flags it is the question whether the kernel knows the call.
+    case Int(LM_SECCOMP_SET_STRICT) where flags == 0 && filter == 0:
         return installStrict { lm_system_call(Int(LM_SYS_SECCOMP), operation, flags, filter, 0, 0, 0) }
     default: return lm_system_call(Int(LM_SYS_SECCOMP), operation, flags, filter, 0, 0, 0)
     }
