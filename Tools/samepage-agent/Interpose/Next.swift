@@ -71,29 +71,33 @@ func nextMmap(_ address: UInt, _ size: Int, _ protection: Int32, _ flags: Int32,
     guard let function = unsafe foreign(.mmap64) ?? foreign(.mmap) else {
         return lm_mmap(address, size, protection, flags, file, Int64(offset))
     }
-    return unsafe lm_call_next(
-        function, Int(bitPattern: address), size, Int(protection), Int(flags), Int(file), offset)
+    return AgentLock.away {
+        unsafe lm_call_next(
+            function, Int(bitPattern: address), size, Int(protection), Int(flags), Int(file), offset)
+    }
 }
 
 func nextMunmap(_ address: UInt, _ size: Int) -> Int32 {
     guard let function = unsafe foreign(.munmap) else { return lm_munmap(address, size) }
-    return unsafe lm_call_next_int(function, Int(bitPattern: address), size, 0)
+    return AgentLock.away { unsafe lm_call_next_int(function, Int(bitPattern: address), size, 0) }
 }
 
 func nextMadvise(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     guard let function = unsafe foreign(.madvise) else { return lm_madvise(address, size, advice) }
-    return unsafe lm_call_next_int(function, Int(bitPattern: address), size, Int(advice))
+    return AgentLock.away { unsafe lm_call_next_int(function, Int(bitPattern: address), size, Int(advice)) }
 }
 
 func nextMprotect(_ address: UInt, _ size: Int, _ protection: Int32) -> Int32 {
     guard let function = unsafe foreign(.mprotect) else { return lm_mprotect(address, size, protection) }
-    return unsafe lm_call_next_int(function, Int(bitPattern: address), size, Int(protection))
+    return AgentLock.away { unsafe lm_call_next_int(function, Int(bitPattern: address), size, Int(protection)) }
 }
 
 func nextMremap(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32, _ address: UInt) -> Int {
     guard let function = unsafe foreign(.mremap) else { return lm_mremap(old, oldSize, newSize, flags, address) }
-    return unsafe lm_call_next(
-        function, Int(bitPattern: old), oldSize, newSize, Int(flags), Int(bitPattern: address), 0)
+    return AgentLock.away {
+        unsafe lm_call_next(
+            function, Int(bitPattern: old), oldSize, newSize, Int(flags), Int(bitPattern: address), 0)
+    }
 }
 
 /// mlock, mlock2, munlock, mlockall or munlockall.
@@ -101,10 +105,10 @@ func nextLock(_ call: NextCall, _ number: Int, _ a: Int, _ b: Int, _ c: Int) -> 
     guard let function = unsafe foreign(call) else {
         return Int32(truncatingIfNeeded: lm_system_call(number, a, b, c, 0, 0, 0))
     }
-    return unsafe lm_call_next_int(function, a, b, c)
+    return AgentLock.away { unsafe lm_call_next_int(function, a, b, c) }
 }
 
 func nextSyscall(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int) -> Int {
     guard let function = unsafe foreign(.syscall) else { return lm_system_call(number, a, b, c, d, e, f) }
-    return unsafe lm_call_next_syscall(function, number, a, b, c, d, e, f)
+    return AgentLock.away { unsafe lm_call_next_syscall(function, number, a, b, c, d, e, f) }
 }

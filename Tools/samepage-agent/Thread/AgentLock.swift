@@ -21,11 +21,23 @@ enum AgentLock {
     /// Stands for a mask that was not changed: the kernel's own never has the bit of SIGKILL.
     private static var unchanged: UInt64 { UInt64.max }
 
+    /// How many calls of another preloaded library the holder is in.
+    nonisolated(unsafe) private static var away: UInt32 = 0
+
+    /// Makes a call of another preloaded library, which may take locks of its own. Whoever holds those and waits for this
+    /// one gives up after two seconds: see acquire().
+    static func away<Result>(_ call: () -> Result) -> Result {
+        guard unsafe lm_atomic_load_wide(&owner) == UInt(lm_this_thread()) else { return call() }
+        _ = unsafe lm_atomic_add(&away, 1)
+        defer { _ = unsafe lm_atomic_add(&away, UInt32.max) }
+        return call()
+    }
+
     /// All signals but the one that setuid() needs.
     static var blockedSignals: UInt64 { ~(1 << UInt64(LM_SETXID_SIGNAL - 1)) }
 
-    /// Takes the lock; `false` if the calling thread holds it already: then do as the plain kernel would, and do not
-    /// release.
+    /// Takes the lock; `false` if the calling thread holds it already, or the holder has been in another library's call for
+    /// long, waiting for the caller perhaps: then do as the plain kernel would, and do not release.
     static func acquire() -> Bool {
         let me = UInt(lm_this_thread())
         if unsafe lm_atomic_load_wide(&owner) == me { return false }
@@ -37,7 +49,11 @@ enum AgentLock {
             enter()
             mask = isAgentOff ? unchanged : lm_set_signal_mask(blockedSignals)
         }
-        if unsafe lm_atomic_replace(&word, 0, 1) == 0 { wait(isAgent) }
+        if unsafe lm_atomic_replace(&word, 0, 1) == 0, !wait(isAgent) {
+            if mask != unchanged { _ = lm_set_signal_mask(mask) }
+            leave()
+            return false
+        }
         unsafe lm_atomic_store_wide(&owner, me)
         unsafe savedMask = mask
         return true
@@ -72,12 +88,16 @@ enum AgentLock {
     /// In a forked child, whose only thread holds the lock: nobody else waits or holds it.
     static func releaseInChild() {
         unsafe lm_atomic_store(&waiting, 0)
+        unsafe lm_atomic_store(&away, 0)
         unsafe lm_atomic_store(&users, 1)
         unsafe lm_atomic_store(&word, 1)
         release()
     }
 
-    private static func wait(_ isAgent: Bool) {
+    /// `false`: gave up.
+    private static func wait(_ isAgent: Bool) -> Bool {
+        var tries = 0
+        var isTaken = true
         if !isAgent { _ = unsafe lm_atomic_add(&waiting, 1) }
         while true {
             // A filter may have come: the lock is held for short, and nobody sleeps.
@@ -93,8 +113,18 @@ enum AgentLock {
                 unsafe lm_atomic_store(&waiting, isAgent ? 0 : 1)
                 break
             }
+            if unsafe isAgent || lm_atomic_load(&away) == 0 {
+                tries = 0
+            } else if result == -Int32(LM_ETIMEDOUT) {
+                tries += 1
+            }
+            if tries >= 20 {
+                isTaken = false
+                break
+            }
         }
         if !isAgent { _ = unsafe lm_atomic_add(&waiting, UInt32.max) }
+        return isTaken
     }
 
     /// Gives threads that wait the chance to take the lock, for a while.
