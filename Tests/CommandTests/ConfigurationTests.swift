@@ -48,7 +48,7 @@ struct ConfigurationTests {
             "pagesToScan": "100", "sleepMillisecs": "20", "maxKernelPages": "18446744073709551615",
             "vmaBudgetPercent": "90", "rowLength": "1", "useZeroPages": "false", "rewrittenPages": "leave",
             "maxPageSharing": "2147483647", "stableNodeChainsPruneMillisecs": "0",
-            "minimumAge": "60000", "minimumSharers": "255", "excludeDontDump": "true",
+            "mergeOnly": "zeros", "minimumAge": "60000", "minimumSharers": "255", "excludeDontDump": "true",
             "clientGroup": "samepage", "salt": "a: b # c", "nice": "-20", "schedIdle": "true", "lingerSeconds": "0",
             "userNamespaces": "true", "maxStored": "100", "domains": "guests cgroup=machine.slice",
             "scan-time.advisorMaxCpu": "50", "scan-time.advisorTargetScanTime": "10",

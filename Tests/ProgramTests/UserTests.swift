@@ -101,7 +101,7 @@ extension RealPrograms {
             try #require(Machine.write("\(unprivileged)\n", toFile: Self.unprivileged))
             defer { Machine.write(before, toFile: Self.unprivileged) }
             // The socket is to lie in a folder of the user's own.
-            try #require(chown(folder.path, 20001, 20001) == 0)
+            try #require(unsafe chown(folder.path, 20001, 20001) == 0)
             let daemon = try Child(
                 try Self.user(20001, groups: nil)
                     + ["\(folder.path)/samepage", "daemon", "--socket", "\(folder.path)/socket"])
