@@ -8,6 +8,7 @@ import CLinuxMemory
 func unmergeForProgram(_ start: UInt, _ end: UInt) -> Int32 {
     var result: Int32 = 0
     var done = WireWork()
+    unmergeUnfit(start, end, &done)
     var cursor = start
     var goesOn = start < end
     while goesOn, cursor < end {
@@ -31,6 +32,39 @@ func unmergeForProgram(_ start: UInt, _ end: UInt) -> Int32 {
     }
     withAgentLock { ranges.settle(start, end) }
     return result
+}
+
+/// Un-shares pages of which only the kernel knows the protection and the advice, by its map. What cannot be read, and what was
+/// rewritten, stays.
+private func unmergeUnfit(_ start: UInt, _ end: UInt, _ done: inout WireWork) {
+    guard AgentLock.acquire() else { return }
+    defer { AgentLock.release() }
+    guard ranges.hasUnfitFrames(start, end), let remapper = unsafe work.remapper else { return }
+    var reader = SmapsReader()
+    while let entry = reader.next(), entry.start < end {
+        // What replaces locked memory would not be locked.
+        guard entry.end > start, entry.isSegment, entry.isReadable, entry.obstacle != .locked else { continue }
+        var address = max(start, entry.start)
+        while address < min(end, entry.end) {
+            let run = ranges.frameRun(from: address, limit: min(end, entry.end))
+            guard run.start < run.end else { break }
+            let count = min(Int((run.end - run.start) >> 12), Remapper.windowCapacity)
+            let runEnd = run.start + UInt(count) << 12
+            // SAFETY: the kernel's map says that they can be read, and the lock keeps the program's changes away.
+            let report = unsafe remapper.pointee.unmerge(
+                UnsafeMutableRawPointer(bitPattern: run.start).unsafelyUnwrapped, pageCount: count,
+                advice: entry.advice, protection: entry.protection, outcomes: buffers.results)
+            done.add(report)
+            unsafe ranges.forEachPart(run.start, runEnd) { range, first, last in
+                for page in first..<last where unsafe buffers.results[page - first] == .merged {
+                    unsafe range.pointee.entries[page].becomeAnonymous()
+                    unsafe range.pointee.entries[page].isDiscarded = true
+                }
+                unsafe range.raise(AgentRange.hasNews | AgentRange.lacksTracking)
+            }
+            address = runEnd
+        }
+    }
 }
 
 /// Whether two pages can be un-shared in one step.
