@@ -106,6 +106,7 @@ enum {
     LM_SYS_SHMAT = SYS_shmat,
     LM_SYS_PRCTL = SYS_prctl,
     LM_SYS_IOCTL = SYS_ioctl,
+    LM_SYS_MSEAL = 462,
     LM_SYS_MOVE_PAGES = SYS_move_pages,
     LM_SYS_PRLIMIT64 = SYS_prlimit64,
     LM_SYS_CLONE = SYS_clone,

@@ -39,12 +39,29 @@ func exclude(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
 /// MADV_COLLAPSE: a huge page is made of memory that is the program's own. What is merged is unmerged first, and may merge
 /// again later.
 func collapse(_ start: UInt, _ end: UInt) -> Int32 {
-    if enterCall() {
-        let hasFrames = ranges.hasFrames(start, end)
-        AgentLock.release()
-        if hasFrames { _ = takeOffWanted(start, end) && takeOffUnwanted(start, end) }
-    }
+    takeOffForCall(start, end)
     return lm_madvise(start, Int(end - start), Int32(LM_MADV_COLLAPSE))
+}
+
+/// mseal: what lies over frames could not be replaced any more, so it is unmerged first. Sealed memory does not merge.
+func sealForProgram(_ address: UInt, _ size: Int, _ flags: Int) -> Int {
+    let end = pageEnd(address, size)
+    if isWatching, flags == 0, let end, address < end { takeOffForCall(address, end) }
+    let result = lm_system_call(Int(LM_SYS_MSEAL), Int(bitPattern: address), size, flags, 0, 0, 0)
+    if result == 0, isWatching, let end, enterCall() {
+        ranges.markUnfit(address, end, retry: true)
+        AgentLock.release()
+        ringDoorbellOnce()
+    }
+    return result
+}
+
+/// Gives pages memory of their own before a call that frames would answer otherwise.
+private func takeOffForCall(_ start: UInt, _ end: UInt) {
+    guard enterCall() else { return }
+    let hasFrames = ranges.hasFrames(start, end)
+    AgentLock.release()
+    if hasFrames { _ = takeOffWanted(start, end) && takeOffUnwanted(start, end) }
 }
 
 /// Gives pages that the program wants merged memory of their own; it wants them merged still.

@@ -20,6 +20,7 @@ public func interposedSyscall(
     case Int(LM_SYS_MLOCKALL): answer(Int(lockAllForProgram(int(a))))
     case Int(LM_SYS_MUNLOCKALL): answer(Int(unlockAllForProgram()))
     case Int(LM_SYS_SHMAT): answer(attachForProgram(int(a), UInt(bitPattern: b), int(c)))
+    case Int(LM_SYS_MSEAL): answer(sealForProgram(UInt(bitPattern: a), b, c))
     case Int(LM_SYS_IOCTL): answer(Int(controlDevice(int(a), UInt(bitPattern: b), c)))
     case Int(LM_SYS_MOVE_PAGES): answer(movePages(a, b, c, d, e, f))
     case Int(LM_SYS_PRCTL): answer(Int(controlForProgram(int(a), b, c, d, e)))
