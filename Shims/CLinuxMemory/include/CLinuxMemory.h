@@ -11,6 +11,7 @@
 
 #include "LMSystemCall.h"
 #include "LMFiles.h"
+#include "LMMapQuery.h"
 #include "LMMemory.h"
 #include "LMUserfault.h"
 #include "LMPagemap.h"

@@ -16,7 +16,8 @@ func discard(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
             _ = lm_madvise(start, Int(end - start), Int32(LM_MADV_DONTNEED))
         }
         ranges.markDiscarded(start, end, isReplaced: false)
-    } else if ranges.hasUnfitFrames(start, end) {
+    } else if !isAgentOff || ranges.hasUnfitFrames(start, end) {
+        // Only the kernel knows what lies there: the tables do not see what passes by libc.
         AgentLock.release()
         return Int32(truncatingIfNeeded: performJob(.discard(start: start, end: end, advice: advice)))
     } else {
@@ -77,21 +78,28 @@ private func fillWithZeros(_ start: UInt, _ end: UInt) {
 func discardByMap(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int {
     guard AgentLock.acquire() else { return -Int(LM_EAGAIN) }
     defer { AgentLock.release() }
-    var reader = SmapsReader()
+    var walk = MapWalk()
     var address = start
     var gap = 0
-    while address < end, let entry = reader.next() {
-        guard entry.end > address else { continue }
+    while address < end, let entry = walk.next(from: address, limit: end) {
         if entry.start > address { gap = -Int(LM_ENOMEM) }
         guard entry.start < end else { break }
         let from = max(address, entry.start)
         let to = min(end, entry.end)
         let result = entry.isSegment ? replace(entry, from, to, advice) : lm_madvise(from, Int(to - from), advice)
         if result != 0 { return Int(result) }
-        ranges.markDiscarded(from, to, isReplaced: entry.isSegment)
+        if !entry.isSegment, ranges.hasFrames(from, to) {
+            // Someone has mapped other memory there, behind libc's back.
+            forget(from, to)
+        } else {
+            ranges.markDiscarded(from, to, isReplaced: entry.isSegment)
+        }
         address = to
     }
-    guard reader.isWell else { return -Int(LM_EAGAIN) }
+    guard walk.isWell else {
+        // Nobody can be asked: the tables are true of all that passes through libc.
+        return ranges.hasUnfitFrames(address, end) ? -Int(LM_EAGAIN) : Int(discardRuns(address, end, advice))
+    }
     if address < end { gap = -Int(LM_ENOMEM) }
     return gap
 }
@@ -108,7 +116,11 @@ private func replace(_ entry: MapEntry, _ start: UInt, _ end: UInt, _ advice: In
         return 0
     }
     guard entry.obstacle == .notExamined else { return -Int32(LM_EAGAIN) }
-    return replaceByZeros(start, end, entry.protection, entry.advice) ? 0 : -Int32(LM_EAGAIN)
+    if replaceByZeros(start, end, entry.protection, entry.advice) { return 0 }
+    guard entry.isReadable, entry.isWritable else { return -Int32(LM_EAGAIN) }
+    // SAFETY: it can be written, and the program asked for zeros there.
+    unsafe fillWithZeros(start, end)
+    return 0
 }
 
 extension RangeTable {

@@ -43,7 +43,10 @@ func shedAddressSpace() -> Int {
     segments.unmapAll()
     // What lies over frames must still be able to move.
     if ranges.count > 0 {
-        _ = agentMemory.reach(.text, TableMemory.textBytes) && agentMemory.reach(.pieces, MemoryPart.pieces.capacity)
+        _ =
+            agentMemory.reach(.text, TableMemory.textBytes)
+            && agentMemory.reach(.jobText, TableMemory.textBytes)
+            && agentMemory.reach(.pieces, MemoryPart.pieces.capacity)
     }
     return unsafe agentMemory.shed(hasRemapper: work.remapper != nil) ? 1 : 0
 }

@@ -5,7 +5,7 @@ internal import CLinuxMemory
 public func interposedMmap(
     _ address: UInt, _ size: Int, _ protection: Int32, _ flags: Int32, _ descriptor: Int32, _ offset: Int
 ) -> Int {
-    answer(mapForProgram(address, size, protection, flags, descriptor, offset))
+    answer(withMapEntries { mapForProgram(address, size, protection, flags, descriptor, offset) })
 }
 
 /// mmap64: the same on 64-bit machines, and the name that most programs call.
@@ -13,12 +13,14 @@ public func interposedMmap(
 public func interposedMmap64(
     _ address: UInt, _ size: Int, _ protection: Int32, _ flags: Int32, _ descriptor: Int32, _ offset: Int
 ) -> Int {
-    answer(mapForProgram(address, size, protection, flags, descriptor, offset))
+    answer(withMapEntries { mapForProgram(address, size, protection, flags, descriptor, offset) })
 }
 
 /// munmap.
 @c(munmap)
-public func interposedMunmap(_ address: UInt, _ size: Int) -> Int32 { answer(unmapForProgram(address, size)) }
+public func interposedMunmap(_ address: UInt, _ size: Int) -> Int32 {
+    answer(withMapEntries { unmapForProgram(address, size) })
+}
 
 /// shmat: with SHM_REMAP it replaces what is mapped.
 @c(shmat)

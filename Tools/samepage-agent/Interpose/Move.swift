@@ -53,10 +53,9 @@ extension MoveRequest {
     /// Reads what the old place is.
     private func look() -> Ground {
         var ground = Ground()
-        var reader = SmapsReader()
+        var walk = MapWalk()
         var address = old
-        while address < oldEnd, let entry = reader.next() {
-            if entry.end <= address { continue }
+        while address < oldEnd, let entry = walk.next(from: address, limit: oldEnd) {
             if entry.start > address { return ground }
             if address != old, entry.protection != ground.protection || entry.advice != ground.advice {
                 ground.isMixed = true
@@ -65,7 +64,7 @@ extension MoveRequest {
             ground.advice = entry.advice
             address = entry.end
         }
-        ground.isUnknown = !reader.isWell
+        ground.isUnknown = !walk.isWell
         ground.isWhole = address >= oldEnd
         return ground
     }
@@ -164,11 +163,10 @@ extension MoveRequest {
     /// Notes mappings, as many as there is room for; their number.
     private func findPieces(from first: UInt, limit: UInt) -> Int {
         let capacity = MemoryPart.pieces.capacity / MemoryLayout<MovePiece>.stride
-        var reader = SmapsReader()
+        var walk = MapWalk()
         var count = 0
         var address = first
-        while address < limit, count < capacity, let entry = reader.next() {
-            if entry.end <= address { continue }
+        while address < limit, count < capacity, let entry = walk.nextBorders(from: address) {
             guard entry.start <= address else { return count }
             let end = min(entry.end, limit)
             // SAFETY: the check of the capacity.

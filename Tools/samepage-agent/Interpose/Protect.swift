@@ -3,7 +3,7 @@ internal import CLinuxMemory
 /// mprotect: pages that are not plainly readable and writable cannot be merged, and merge again when they are.
 @c(mprotect)
 public func interposedMprotect(_ address: UInt, _ size: Int, _ protection: Int32) -> Int32 {
-    answer(protectForProgram(address, size, protection))
+    answer(withMapEntries { protectForProgram(address, size, protection) })
 }
 
 /// pkey_mprotect: pages with a key of their own cannot be merged.

@@ -6,7 +6,7 @@ internal import CLinuxMemory
 public func interposedMremap(
     _ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32, _ address: UInt
 ) -> Int {
-    answer(remapForProgram(old, oldSize, newSize, flags, address))
+    answer(withMapEntries { remapForProgram(old, oldSize, newSize, flags, address) })
 }
 
 func remapForProgram(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32, _ address: UInt) -> Int {

@@ -33,10 +33,12 @@ private func rest() {
     SpareBell.close()
     link.needsLook = true
     runPendingJob()
+    unsafe kernelMap.close()
 }
 
 private func prepare() {
     // Signal n is at bit n - 1; the thread has it blocked, so that it waits here.
+    unsafe kernelMap.open()
     link.doorbell = lm_signalfd(1 << UInt64(LM_DOORBELL_SIGNAL - 1))
     SpareBell.open()
     while !buffers.prepare(), !mustAgentThreadEnd {

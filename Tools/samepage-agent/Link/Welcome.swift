@@ -51,6 +51,7 @@ func resetAfterFork() {
     fresh.mustOrphan = true
     link = fresh
     work.forgetAfterFork()
+    unsafe kernelMap = KernelMap()
     segments.forgetAfterFork()
     withAgentLock {
         for position in 0..<ranges.count {

@@ -14,6 +14,8 @@ enum AgentJob {
     case lockAll(flags: Int32)
     /// What the program may map or lock is limited: see ``AgentMemory/shed(hasRemapper:)``.
     case shed
+    /// Un-merge pages, as the process has no map entries left.
+    case freeMapEntries
 
     /// Does it.
     func run() -> Int {
@@ -24,6 +26,7 @@ enum AgentJob {
         case .giveWay(let start, let end): samepage_agent.giveWay(start, end)
         case .lockAll(let flags): lockEverything(flags)
         case .shed: shedAddressSpace()
+        case .freeMapEntries: samepage_agent.freeMapEntries()
         }
     }
 }

@@ -20,6 +20,7 @@ func examineRanges() -> Bool {
     while let entry = reader.next() {
         guard examineGap(reached, entry.start), examine(entry, started: start, &found) else { return false }
         reached = max(reached, entry.end)
+        pauseForJobs()
     }
     guard reader.isWell else {
         unsafe lm_atomic_store(&rangesToExamine, 1)

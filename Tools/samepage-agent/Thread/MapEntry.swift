@@ -58,6 +58,18 @@ struct MapEntry {
         if hasName, !namedByProgram, !isSharedOrFile { obstacle = .notMappedByProgram }
     }
 
+    /// Takes what the kernel answers for one mapping, without advice.
+    init(_ query: lm_map_query, isNamed: Bool) {
+        start = UInt(query.start)
+        end = UInt(query.end)
+        isReadable = query.flags & UInt64(LM_MAP_IS_READABLE) != 0
+        isWritable = query.flags & UInt64(LM_MAP_IS_WRITABLE) != 0
+        isExecutable = query.flags & UInt64(LM_MAP_IS_EXECUTABLE) != 0
+        let isShared = query.flags & UInt64(LM_MAP_IS_SHARED) != 0
+        isSegment = isNamed && !isShared
+        isSharedOrFile = isShared || query.inode != 0
+    }
+
     /// Takes a protection key.
     mutating func takeProtectionKey(_ line: borrowing TextLine) {
         var reader = LineReader()

@@ -4,22 +4,41 @@ internal import CLinuxMemory
 ///
 /// Between two reads the program may map and unmap: an entry is true of the moment when it was read.
 struct SmapsReader: ~Copyable {
-    private let descriptor: Int32
+    /// The file that it opened itself; -1 where the agent's thread has it open.
+    private var opened: Int32 = -1
+    /// Where to go on reading; -1 before the start.
+    private var offset: Int64 = -1
     /// Bytes in the buffer, and how many of them have been taken.
     private var filled = 0
     private var taken = 0
     /// Whether the file could be read so far.
     private(set) var isWell = true
 
-    /// Opens the file.
-    init() {
-        // SAFETY: a literal, terminated by zero.
-        descriptor = unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY))
-        let hasRoom = withAgentLock { agentMemory.reach(.text, TableMemory.textBytes) }
-        if descriptor < 0 || !hasRoom { isWell = false }
-    }
+    /// Whether a job reads while another reader has been left in the middle.
+    private let isOfJob = link.isInJob
 
-    deinit { if descriptor >= 0 { _ = lm_close(descriptor) } }
+    private var part: MemoryPart { isOfJob ? .jobText : .text }
+
+    /// Opens nothing yet.
+    init() {}
+
+    deinit { if opened >= 0 { _ = lm_close(opened) } }
+
+    /// Reads more of the file, which the agent's thread may have open. As read.
+    private mutating func read(_ buffer: UnsafeMutablePointer<UInt8>, _ size: Int) -> Int {
+        if offset < 0 {
+            guard withAgentLock({ agentMemory.reach(part, TableMemory.textBytes) }) else { return -Int(LM_ENOMEM) }
+            offset = 0
+            // SAFETY: a literal, terminated by zero.
+            if unsafe kernelMap.smaps < 0 { opened = unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY)) }
+        }
+        let file = unsafe kernelMap.smaps >= 0 ? kernelMap.smaps : opened
+        if file < 0 { return Int(file) }
+        // SAFETY: the caller's buffer has that size.
+        let got = unsafe lm_pread(file, buffer, size, offset)
+        if got > 0 { offset += Int64(got) }
+        return got
+    }
 
     /// The next mapping; `nil` at the end, or when the file cannot be read.
     mutating func next() -> MapEntry? {
@@ -42,7 +61,7 @@ struct SmapsReader: ~Copyable {
     /// The next line, without its end; it stays where it is until the next call.
     private mutating func nextLine() -> TextLine? {
         // SAFETY: the part is the agent's thread's, and has been made writable when the file was opened.
-        let place = agentMemory.address(of: .text)
+        let place = agentMemory.address(of: part)
         guard let text = unsafe UnsafeMutablePointer<UInt8>(bitPattern: place) else { return nil }
         var looked = taken
         while true {
@@ -63,7 +82,7 @@ struct SmapsReader: ~Copyable {
             taken = 0
             looked = rest
             filled = rest
-            let got = unsafe lm_read(descriptor, text + filled, TableMemory.textBytes - filled)
+            let got = unsafe read(text + filled, TableMemory.textBytes - filled)
             if got == -Int(LM_EINTR) { continue }
             guard got > 0 else {
                 if got < 0 { isWell = false }

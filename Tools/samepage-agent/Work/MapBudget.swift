@@ -32,16 +32,15 @@ struct MapBudget {
     ///
     /// - Complexity: O(n) in the entries, about half a microsecond for each.
     mutating func recount() {
-        var lines = 0
-        systemLimit = ProcFile.number("/proc/sys/vm/max_map_count") ?? 65530
-        let isRead = ProcFile.forEachLine("/proc/self/maps") { _ in
-            lines += 1
-            return true
-        }
-        counted = isRead ? lines : systemLimit
+        // After chroot the file may be out of reach.
+        systemLimit = ProcFile.number("/proc/sys/vm/max_map_count") ?? (systemLimit > 0 ? systemLimit : 65530)
+        counted = unsafe ProcFile.lines(of: kernelMap.maps) ?? systemLimit
         countedAt = lm_kernel_clock(Int32(LM_CLOCK_MONOTONIC))
         added = 0
     }
+
+    /// The process has next to none left, merging or not.
+    var isExhausted: Bool { inUse >= systemLimit - 256 }
 
     mutating func add(_ entries: Int) { added += entries }
 

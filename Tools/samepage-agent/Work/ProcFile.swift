@@ -57,6 +57,21 @@ enum ProcFile {
         }
     }
 
+    /// The number of lines of an open file, from its start; `nil` if it cannot be read.
+    static func lines(of descriptor: Int32) -> Int? {
+        guard descriptor >= 0 else { return nil }
+        var lines = 0
+        var offset = 0
+        while true {
+            // SAFETY: the buffer has `capacity` bytes.
+            let got = unsafe lm_pread(descriptor, buffers.file, capacity, Int64(offset))
+            if got == -Int(LM_EINTR) { continue }
+            guard got > 0 else { return got == 0 ? lines : nil }
+            for place in 0..<got where unsafe buffers.file[place] == UInt8(ascii: "\n") { lines += 1 }
+            offset += got
+        }
+    }
+
     /// The number that a file holds; `nil` if it cannot be read.
     static func number(_ path: StaticString) -> Int? {
         var found: Int?

@@ -94,28 +94,31 @@ private func ownMemory(
         }
         if isComplete { return 0 }
     }
+    // Pages of other protection or advice than the tables know get copies of the same.
+    if unsafe !canMove && range.isExamined && ownByMap(range, pages, &done) { return 0 }
     // In place: pages that may not be readable, and where there is nothing to copy with. The kernel answers EFAULT or
     // EINVAL for memory that cannot be written.
     let advice = Int32(LM_MADV_POPULATE_WRITE)
     let answer = unsafe lm_madvise(range.address(of: pages.lowerBound), pages.count << 12, advice)
-    if answer == 0 { return 0 }
-    return unsafe canMove || !range.isExamined || !ownReadOnly(range, pages, &done) ? -Int32(LM_ENOMEM) : 0
+    return answer == 0 ? 0 : -Int32(LM_ENOMEM)
 }
 
-/// Un-shares pages that cannot be written at the moment: copies of the same protection take their place. `false` where a
-/// page cannot be read, or for want of memory. The lock is held.
-private func ownReadOnly(
+/// Un-shares pages of which only the kernel knows protection and advice: copies of the same take their place. `false`
+/// where a page cannot be read or is locked, or for want of memory. The lock is held.
+private func ownByMap(
     _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, _ done: inout WireWork
 ) -> Bool {
     guard unsafe work.remapper != nil else { return false }
-    var reader = SmapsReader()
+    var walk = MapWalk()
     var next = pages.lowerBound
-    while next < pages.upperBound, let entry = reader.next() {
+    let limit = unsafe range.address(of: pages.upperBound)
+    while next < pages.upperBound, let entry = walk.next(from: unsafe range.address(of: next), limit: limit) {
         let address = unsafe range.address(of: next)
-        if entry.end <= address { continue }
-        guard entry.start <= address, entry.isSegment, entry.isReadable else { return false }
+        guard entry.start <= address, entry.isSegment, entry.isReadable, entry.obstacle == .notExamined else {
+            return false
+        }
         let end = min(pages.upperBound, next + UInt32(clamping: (entry.end - address) >> 12))
-        unsafe unmergeRun(range, next..<end, protection: entry.protection, &done)
+        unsafe unmergeRun(range, next..<end, protection: entry.protection, advice: entry.advice, &done)
         for place in 0..<Int(end - next) {
             // SAFETY: a result for each page.
             let outcome = unsafe buffers.results[place]

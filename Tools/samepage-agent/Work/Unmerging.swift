@@ -56,17 +56,21 @@ private func isMerged(_ range: UnsafeMutablePointer<AgentRange>, _ page: UInt32)
 /// Un-shares at most 512 neighbouring pages, all of which lie over frames and can be read and written; fills
 /// `buffers.results`. The lock is held.
 func unmergeRun(
-    _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, protection: Int32 = 3, _ done: inout WireWork
+    _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, protection: Int32 = 3,
+    advice: RemapAdvice? = nil, _ done: inout WireWork
 ) {
     guard let remapper = unsafe work.remapper else {
         // SAFETY: a result for each page.
         for place in 0..<pages.count { unsafe buffers.results[place] = .failed }
         return
     }
+    guard unsafe kernelMap.areFrames(range.address(of: pages.lowerBound), range.address(of: pages.upperBound)) else {
+        return unsafe giveUp(range, pages)
+    }
     let before = unsafe range.boundaries(around: pages)
     // SAFETY: the pages are fit, and the lock keeps the program's changes away.
     let report = unsafe remapper.pointee.unmerge(
-        range.memory(of: pages.lowerBound), pageCount: pages.count, advice: range.pointee.advice,
+        range.memory(of: pages.lowerBound), pageCount: pages.count, advice: advice ?? range.pointee.advice,
         protection: protection, outcomes: buffers.results)
     done.add(report)
     var lacksEntries = false
@@ -88,4 +92,16 @@ func unmergeRun(
     for place in 0..<pages.count where unsafe buffers.results[place] == .mapLimit {
         unsafe buffers.results[place] = .merged
     }
+}
+
+/// Something else lies there than the tables say: nothing is done to it, and it is looked at anew.
+private func giveUp(_ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>) {
+    for page in pages {
+        // SAFETY: pages of the range, and a result for each.
+        unsafe range.pointee.entries[Int(page)].becomeAnonymous()
+        unsafe range.pointee.entries[Int(page)].isUnfit = true
+        unsafe buffers.results[Int(page - pages.lowerBound)] = .failed
+    }
+    unsafe ranges.noteChange(range)
+    unsafe ranges.examineLater(range)
 }
