@@ -89,6 +89,12 @@ static inline int lm_pidfd_process(int descriptor) {
 static const uint64_t LM_UFFDIO_REGISTER = LM_IOWR(0xAA, 0x00, 32);
 static const uint64_t LM_UFFDIO_UNREGISTER = LM_IOR(0xAA, 0x01, 16);
 
+/// Whether RLIMIT_DATA limits what the process may have of writable private memory, or is unknown.
+static inline int lm_data_is_limited(void) {
+    uint64_t limit[2] = {0, 0};
+    return lm_system_call(SYS_prlimit64, 0, 2, 0, (long)limit, 0, 0) != 0 || limit[0] != ~(uint64_t)0;
+}
+
 /// The numbers of calls that a program may make by syscall().
 enum {
     LM_SYS_MMAP = SYS_mmap,
