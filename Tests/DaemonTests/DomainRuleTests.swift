@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import Daemon
+import Daemon
 
 /// Who is confined, and which rules of root apply.
 @Suite struct DomainRuleTests {

@@ -2,11 +2,11 @@
 ///
 /// Landlock shows nowhere; who enters it has no_new_privs, or is privileged. That two processes are confined alike shows
 /// neither: each counts as confined in its own way.
-struct Confinement: Hashable, Sendable {
+package struct Confinement: Hashable, Sendable {
     /// What confines it, in words; `nil` if nothing does.
-    let reason: String?
+    package let reason: String?
     /// The same, Yama not counted: whether the process was put into a sandbox.
-    let isSandboxed: Bool
+    package let isSandboxed: Bool
 
     /// Judges by the words of the kernel.
     ///
@@ -16,7 +16,7 @@ struct Confinement: Hashable, Sendable {
     ///   - label: Its label among the security modules; empty for none.
     ///   - mayTraceAll: Whether it has CAP_SYS_PTRACE in force.
     ///   - ptraceScope: Yama's setting; 0 where there is none.
-    init(noNewPrivileges: Substring, seccomp: Substring, label: String, mayTraceAll: Bool, ptraceScope: Int) {
+    package init(noNewPrivileges: Substring, seccomp: Substring, label: String, mayTraceAll: Bool, ptraceScope: Int) {
         var reasons: [String] = []
         if noNewPrivileges != "0" { reasons.append("no_new_privs") }
         if seccomp != "0" { reasons.append("seccomp") }

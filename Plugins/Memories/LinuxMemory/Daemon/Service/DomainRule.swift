@@ -40,7 +40,7 @@ public struct DomainRule: Sendable, Hashable {
     }
 
     /// Whether it applies to a process.
-    func applies(toProcess pid: Int32, user: UInt32) -> Bool {
+    package func applies(toProcess pid: Int32, user: UInt32) -> Bool {
         if let users, users != user { return false }
         if let executable, Self.executable(ofProcess: pid) != executable { return false }
         if let cgroup,
@@ -67,7 +67,7 @@ public struct DomainRule: Sendable, Hashable {
     }
 
     /// Whether a text is what a pattern says, in which `*` stands for any text.
-    static func matches(_ text: Substring, _ pattern: Substring) -> Bool {
+    package static func matches(_ text: Substring, _ pattern: Substring) -> Bool {
         guard let first = pattern.first else { return text.isEmpty }
         guard first == "*" else { return text.first == first && matches(text.dropFirst(), pattern.dropFirst()) }
         return (0...text.count).contains { matches(text.dropFirst($0), pattern.drop { $0 == "*" }) }
