@@ -107,12 +107,12 @@ extension ServiceTests {
         @Test("one user cannot have any number of domains")
         func salts() async throws {
             let rig = try await ServiceRig()
-            for salt in 1...64 { _ = try rig.client([1]) { $0.salt = UInt64(salt) } }
-            let last = try rig.connect { $0.salt = 65 }
+            for salt in 1...256 { _ = try rig.client([1]) { $0.salt = UInt64(salt) } }
+            let last = try rig.connect { $0.salt = 257 }
             #expect(eventually { last.locked { last.refusal }?.contains("fewer salts") == true })
             // One of those that exist takes more.
-            _ = try rig.client([1]) { $0.salt = 64 }
-            #expect(try rig.daemon.description().domains == 64 && rig.daemon.clients().count == 65)
+            _ = try rig.client([1]) { $0.salt = 256 }
+            #expect(try rig.daemon.description().domains == 256 && rig.daemon.clients().count == 257)
             #expect(eventually { (try? rig.daemon.counters().pagesSharing) == 1 })
             try await rig.stop()
         }
