@@ -2,6 +2,7 @@
 #define SAMEPAGE_LM_LOADER_H
 
 #include "LMProgram.h"
+#include <elf.h>
 
 /// What the loader shows to debuggers: the libraries of the program, in their order.
 
@@ -36,6 +37,28 @@ static inline int lm_is_loaded(const char *part) {
     for (struct lm_loaded *each = lm_loader_view.first; each; each = each->next)
         if (each->name && lm_contains(each->name, part)) return 1;
     return 0;
+}
+
+/// Addresses of a library.
+struct lm_extent {
+    uintptr_t start, end;
+};
+
+/// Where libc lies, by its program headers: dladdr would search all of its symbols each time. Empty if it is not found.
+static inline struct lm_extent lm_libc_extent(void) {
+    struct lm_extent result = {0, 0};
+    uintptr_t inside = (uintptr_t)&__errno_location;
+    if (&lm_loader_view == 0) return result;
+    for (struct lm_loaded *each = lm_loader_view.first; each; each = each->next)
+        if (each->base <= inside && each->base > result.start) result.start = each->base;
+    const Elf64_Ehdr *file = (const Elf64_Ehdr *)result.start;
+    if (!file || file->e_ident[0] != 0x7f || file->e_ident[1] != 'E') return (struct lm_extent){0, 0};
+    const Elf64_Phdr *part = (const Elf64_Phdr *)(result.start + file->e_phoff);
+    for (int i = 0; i < file->e_phnum; i++) {
+        uintptr_t end = result.start + part[i].p_vaddr + part[i].p_memsz;
+        if (part[i].p_type == PT_LOAD && end > result.end) result.end = end;
+    }
+    return result;
 }
 
 /// Takes the name of the library that holds an address off the loader's list: a run-time that insists on being the first

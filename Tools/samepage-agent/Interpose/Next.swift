@@ -43,12 +43,15 @@ nonisolated(unsafe) private var nextIsForeign: UInt32 = 0
 
 /// Looks up all of them: in the constructor.
 func findNextCalls() {
+    let libc = lm_libc_extent()
     for number in 0..<NextCall.count {
         guard let call = NextCall(rawValue: number), let place = unsafe lm_next_symbol(text(call.name)) else {
             continue
         }
         unsafe nextPlaces[number] = UInt(bitPattern: place)
-        if unsafe lm_is_of_libc(place) == 0 { unsafe nextIsForeign |= 1 << UInt32(number) }
+        if unsafe nextPlaces[number] < libc.start || nextPlaces[number] >= libc.end {
+            unsafe nextIsForeign |= 1 << UInt32(number)
+        }
     }
 }
 
