@@ -35,7 +35,9 @@ func lockForProgram(_ number: Int, _ address: UInt, _ size: Int, _ flags: Int) -
     let call = { () -> Int32 in
         nextLock(number == Int(LM_SYS_MLOCK) ? .mlock : .mlock2, number, Int(bitPattern: address), size, flags)
     }
-    guard isWatching, let end = pageEnd(start, size &+ Int(address - start)), enterCall() else { return call() }
+    guard isWatching, let end = pageEnd(start, size &+ Int(address - start)) else { return call() }
+    unmergeBeforeLock(start, end)
+    guard enterCall() else { return call() }
     // Before the call, which may take long: the agent leaves them alone from here on.
     ranges.markUnfit(start, end, retry: false)
     AgentLock.release()
@@ -50,6 +52,14 @@ func lockForProgram(_ number: Int, _ address: UInt, _ size: Int, _ flags: Int) -
     return result
 }
 
+/// Gives pages over frames anonymous memory: a page that the kernel copies in place when it locks it would not merge again.
+private func unmergeBeforeLock(_ start: UInt, _ end: UInt) {
+    guard enterCall() else { return }
+    let hasFrames = ranges.hasFrames(start, end)
+    AgentLock.release()
+    if hasFrames { _ = performJob(.unmerge(start: start, end: end)) }
+}
+
 func unlockForProgram(_ address: UInt, _ size: Int) -> Int32 {
     let result = nextLock(.munlock, Int(LM_SYS_MUNLOCK), Int(bitPattern: address), size, 0)
     let start = address & ~4095
@@ -58,7 +68,9 @@ func unlockForProgram(_ address: UInt, _ size: Int) -> Int32 {
 }
 
 func lockAllForProgram(_ flags: Int32) -> Int32 {
-    guard !isAgentOff, enterCall() else { return lockAllByKernel(flags) }
+    guard !isAgentOff else { return lockAllByKernel(flags) }
+    if flags & Int32(LM_MCL_CURRENT) != 0 { unmergeBeforeLock(0, UInt.max & ~4095) }
+    guard enterCall() else { return lockAllByKernel(flags) }
     let before = unsafe lm_atomic_load(&locksFuture)
     unsafe lm_atomic_store(&locksFuture, flags & Int32(LM_MCL_FUTURE) != 0 ? 1 : 0)
     ranges.markUnfit(0, UInt.max & ~4095, retry: false)
@@ -84,6 +96,8 @@ func lockEverything(_ flags: Int32) -> Int {
     defer { if isMine { AgentLock.release() } }
     // They count as memory to lock, and would be filled.
     segments.unmapAll()
+    // What is ours does not count as memory that the program has locked.
+    defer { agentMemory.unlock() }
     guard let remapper = unsafe work.remapper else { return Int(lockAllByKernel(flags)) }
     let context = unsafe remapper.pointee.context
     let staging = unsafe remapper.pointee.staging

@@ -108,6 +108,13 @@ struct AgentMemory {
         return true
     }
 
+    /// Lets go of locks that the program put on all its memory.
+    func unlock() {
+        guard base != 0, hasShed == 0 else { return }
+        _ = lm_system_call(
+            Int(LM_SYS_MUNLOCK), Int(bitPattern: mapped.start), Int(mapped.end - mapped.start), 0, 0, 0, 0)
+    }
+
     /// Bytes of a part that can be used now.
     func reached(_ part: MemoryPart) -> Int { reached[part.number] }
 

@@ -86,9 +86,8 @@ extension Engine {
         try unregister(area, unmerging: true)
         guard let region = memory.regions[area] else { return }
         let whole = 0..<region.pageCount
-        guard region.mergedRun(in: whole) != nil else { return }
-        memory.returnToAnonymous(region) { _ in true }
-        // Each window was tracked again when it closed.
+        if region.mergedRun(in: whole) != nil { memory.returnToAnonymous(region) { _ in true } }
+        // Each window was tracked again when it closed, and so was what has been discarded since an earlier attempt.
         // SAFETY: the region's memory is mapped until it is released.
         try? unsafe memory.remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
         memory.store.dropUnused()
