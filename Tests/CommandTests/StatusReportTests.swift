@@ -52,6 +52,7 @@ struct StatusReportTests {
               "clients" : [
                 {
                   "command" : "\u{301} \\\\\\n\\u0007",
+                  "domain" : "",
                   "mergeable_bytes" : 3221225472,
                   "not_merged" : {
 
@@ -66,6 +67,7 @@ struct StatusReportTests {
                 },
                 {
                   "command" : "redis server",
+                  "domain" : "",
                   "mergeable_bytes" : 1048576,
                   "not_merged" : {
                     "huge pages, device" : 4096,

@@ -75,6 +75,15 @@ extension FakeAgent {
             var outcomes: [RemapOutcome] = []
             for _ in 0..<head.count { outcomes.append(unmerge(buffer.take(WirePage.self)!)) }
             return reply(WireWork(), outcomes)
+        case .unshare:
+            let range = buffer.take(WireRange.self)!
+            var answer = WireUnshared()
+            answer.pagesDone = range.count
+            for index in range.start..<(range.start + range.count) {
+                let outcome = unmerge(WirePage(area: range.area, index: index))
+                if outcome == .failed { answer.pagesLeft += 1 }
+            }
+            return reply(answer, [UInt8]())
         case .forget:
             let area = buffer.take(WireRange.self)!.area
             for index in (memory.areas[area] ?? []).indices { memory.areas[area]![index].isChanged = true }

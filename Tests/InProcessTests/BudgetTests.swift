@@ -84,6 +84,9 @@ extension RealMemory {
                 try region.fill(seed: seed)
                 #expect(try merger.statistics().pagesLost == 0, "merger.statistics().pagesLost == 0")
                 wall.open()
+                // What was written where it lay over frames merges no more.
+                try region.discard(0..<Int(region.pageCount) * pageSize)
+                try region.fill(seed: seed)
                 // Entries are counted anew once a second.
                 usleep(1_100_000)
                 try second.makeMergeable()

@@ -152,7 +152,7 @@ extension RealPrograms {
             }
         }
 
-        /// Programs that rewrite all they have merge again while others attack, at half the speed or better.
+        /// Programs that discard and fill all they have merge again while others attack, at half the speed or better.
         @Test(.timeLimit(.minutes(4))) func honestProgramsKeepMerging() async throws {
             let own = try await OwnUserDaemon(programs: ["worker", "hostile"])
             let workers = try await Self.honest(own, pages: 2 * Self.pages)
@@ -168,7 +168,7 @@ extension RealPrograms {
             func settle() async throws -> Duration {
                 rounds += 1
                 for (place, worker) in workers.enumerated() {
-                    try await worker.tell("write 1 \(Self.seed(of: Self.users[place / 2]) + rounds * 100_000)")
+                    try await worker.tell("refill \(Self.seed(of: Self.users[place / 2]) + rounds * 100_000)")
                 }
                 let before = (merging + agents).map(Accounts.waited)
                 let start = ContinuousClock.now

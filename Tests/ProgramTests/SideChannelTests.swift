@@ -45,8 +45,8 @@ extension RealPrograms {
             #expect(ContinuousClock.now - start >= .seconds(4))
             // The next ones need not wait.
             try await daemon.set("minimum_age_millisecs", 0)
-            try await workers[0].tell("write 1 9000")
-            try await workers[1].tell("write 1 9000")
+            try await workers[0].tell("refill 9000")
+            try await workers[1].tell("refill 9000")
             try await daemon.waitUntilSettled()
             let late = try await Worker.merged(workers)
             #expect(late.allSatisfy { $0 >= Self.pages * 98 / 100 })

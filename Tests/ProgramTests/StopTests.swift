@@ -39,15 +39,15 @@ extension RealPrograms {
             #expect(slowest < .milliseconds(2500))
             #expect(clock.now - start < .seconds(6))
             // The others share on.
-            for worker in crowd.workers.prefix(2) { try await worker.tell("fill 70000") }
+            for worker in crowd.workers.prefix(2) { try await worker.tell("refill 70000") }
             try await eventually("the others share", within: .seconds(10)) {
                 try await daemon.status().pagesGivenBack >= crowd.pages * 98 / 100
             }
             for worker in crowd.workers.prefix(2) { try await worker.verify() }
-            // Those that go on carry out what they were asked for, and are clients again.
+            // Those that go on carry out what they were asked for.
             for worker in stopped { kill(worker.process, SIGCONT) }
             for worker in stopped { try await worker.verify() }
-            for worker in crowd.workers.prefix(2) { try await worker.tell("fill 1000") }
+            for worker in crowd.workers.prefix(2) { try await worker.tell("refill 1000") }
             try await crowd.waitUntilAllAreServed(within: .seconds(15))
             try await eventually("all share", within: .seconds(10)) {
                 try await daemon.status().pagesGivenBack >= 4 * crowd.pages * 98 / 100

@@ -38,6 +38,8 @@ final class TestDaemon {
     let arguments: [String]
     let prefix: [String]
     private(set) var child: Child
+    /// The command that becomes `samepage` where somebody else asks: a daemon that is not trusted is asked nothing.
+    var asker = [Machine.samepage]
 
     /// Starts a daemon and waits until it answers. `prefix` is a command that becomes the daemon's.
     init(_ arguments: [String] = [], prefix: [String] = []) async throws {
@@ -82,7 +84,7 @@ final class TestDaemon {
 
     /// A command of `samepage` about this daemon.
     func command(_ arguments: [String], prefix: [String] = []) async throws -> Run {
-        try await run(prefix + [Machine.samepage] + arguments + ["--socket", socket])
+        try await run(prefix + asker + arguments + ["--socket", socket])
     }
 
     func status(prefix: [String] = []) async throws -> Status {

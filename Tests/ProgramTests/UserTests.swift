@@ -110,6 +110,7 @@ extension RealPrograms {
                 return Machine.exists("\(folder.path)/socket")
             }
             let shared = TestDaemon(socket: "\(folder.path)/socket", folder: folder, child: daemon)
+            shared.asker = try Self.user(20001, groups: nil) + ["\(folder.path)/samepage"]
             var workers: [Worker] = []
             for _ in 0..<2 {
                 workers.append(try await Self.worker(20001, of: shared, in: folder, pages: 4096, groups: nil))

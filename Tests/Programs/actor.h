@@ -242,8 +242,9 @@ static inline void stop_acting(void) {
     atomic_store(&acting.beats_on, 0);
     pthread_join(acting.heart, NULL);
     check("at the end", acting.memory, acting.contents, 0, acting.pages);
+    // Pages that were written where they lay over frames merge again only when they are discarded.
+    madvise(acting.memory, acting.pages * PAGE, MADV_DONTNEED);
     for (size_t page = 0; page < acting.pages; page++) {
-        if (acting.contents[page] == acting.before[page]) continue;
         acting.contents[page] = acting.before[page];
         fill_page(acting.memory + page * PAGE, acting.before[page]);
     }

@@ -40,8 +40,11 @@ static void map(size_t mebibytes, size_t unit) {
 static void fill(char wanted, char wanted_last) {
     byte = wanted;
     last = wanted_last;
-    for (size_t area = 0; area < area_count; area++) memset(areas[area], byte, area_bytes);
-    // Equal bytes are written as well: a program that rewrites what it holds takes its pages out of every sharing.
+    for (size_t area = 0; area < area_count; area++) {
+        // Pages that were merged and are written where they lie do not merge again under Samepage; discarded ones do.
+        madvise(areas[area], area_bytes, MADV_DONTNEED);
+        memset(areas[area], byte, area_bytes);
+    }
     if (last != byte) areas[area_count - 1][area_bytes - 1] = last;
 }
 

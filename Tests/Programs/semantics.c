@@ -51,6 +51,12 @@ static void expect_unmerged(const char *memory, const char *when) {
     if (merged != 0) fail("%s: %zu pages are still merged", when, merged);
 }
 
+/// Discards pages and fills them: what was written where it lies over a frame merges again only then.
+static void fill_anew(char *memory, size_t first, size_t end) {
+    if (madvise(memory + first * PAGE, (end - first) * PAGE, MADV_DONTNEED) != 0) fail("MADV_DONTNEED: %s", strerror(errno));
+    fill(memory, first, end);
+}
+
 static void writes(void) {
     char *memory = merged_memory();
     for (size_t page = 0; page < HALF; page++) {
@@ -61,6 +67,7 @@ static void writes(void) {
         words[page % WORDS] ^= 1;
     }
     expect_content(memory, 0, PAGES, "written back");
+    fill_anew(memory, 0, HALF);
     wait_merged(memory);
     expect_content(memory, 0, PAGES, "merged again");
 }
@@ -200,7 +207,7 @@ static void forked(void) {
     if (child == 0) {
         expect_content(memory, 0, PAGES, "in the child");
         seed += 1000000;
-        fill(memory, 0, PAGES);
+        fill_anew(memory, 0, PAGES);
         fill(other, 0, PAGES);
         mark(other, PAGES);
         wait_merged(memory);
@@ -210,7 +217,7 @@ static void forked(void) {
         _exit(0);
     }
     expect_content(memory, 0, PAGES, "in the parent");
-    fill(memory, 0, HALF);
+    fill_anew(memory, 0, HALF);
     expect_child(child, "fork");
     expect_content(memory, 0, PAGES, "in the parent, after the child");
     wait_merged(memory);
@@ -246,7 +253,7 @@ static void spawned(void) {
             fail("posix_spawn");
         }
         expect_child(child, "a spawned program");
-        fill(memory, (size_t)round, (size_t)round + 1);
+        fill_anew(memory, (size_t)round, (size_t)round + 1);
     }
     wait_merged(memory);
     expect_content(memory, 0, PAGES, "after many programs");
@@ -319,7 +326,7 @@ static void protected(void) {
     if (mprotect(memory, HALF * PAGE, PROT_READ | PROT_WRITE) != 0) fail("mprotect: %s", strerror(errno));
     expect_content(memory, 0, PAGES, "read and write again");
     seed += HALF;
-    fill(memory, 0, PAGES);
+    fill_anew(memory, 0, PAGES);
     wait_merged(memory);
     expect_content(memory, 0, PAGES, "merged again");
 }
@@ -356,7 +363,7 @@ static void closing(void) {
     double end = now() + 5;
     for (int round = 0; now() < end; round++) {
         seed += round % 50 == 0 ? HALF : 0;
-        fill(memory, 0, PAGES);
+        fill_anew(memory, 0, PAGES);
         for (int number = 3; number < 1024; number++) close(number);
         for (int number = 0; number < 64; number++) {
             int file = open("/proc/self/exe", O_RDONLY);
@@ -504,7 +511,7 @@ static void kept_from_children(void) {
     if (child == 0) {
         if (is_mapped(kept)) fail("the child has what was kept from it");
         seed += 2000000;
-        fill(passed, 0, PAGES);
+        fill_anew(passed, 0, PAGES);
         wait_merged(passed);
         expect_content(passed, 0, PAGES, "in the child");
         _exit(0);
@@ -567,7 +574,7 @@ static void everything_locked(void) {
     expect_content(memory, 0, PAGES, "locked");
     expect_unmerged(memory, "locked");
     if (munlockall() != 0) fail("munlockall: %s", strerror(errno));
-    fill(memory, 0, PAGES);
+    fill_anew(memory, 0, PAGES);
     wait_merged(memory);
     expect_content(memory, 0, PAGES, "merged after munlockall");
 }

@@ -2,6 +2,7 @@
 ///
 ///     map PAGES          private anonymous memory                       ok ADDRESS BYTES
 ///     fill SEED [CYCLE]  page i gets content SEED + i (modulo CYCLE)    ok
+///     refill SEED        discards all pages, then fills them            ok
 ///     mark [STEP]        madvise(MADV_MERGEABLE), of each STEP-th page  ok
 ///     unmark             madvise(MADV_UNMERGEABLE)                      ok
 ///     remark STEP        while it acts, of each STEP-th page of the first half, which `act` only reads:
@@ -68,6 +69,10 @@ static void answer(char *line) {
         printf("ok %" PRIuPTR " %zu\n", (uintptr_t)memory, pages * PAGE);
     } else if (strcmp(name, "fill") == 0 && fields >= 2) {
         for (size_t page = 0; page < pages; page++) set(page, first + (fields == 3 ? page % second : page));
+        printf("ok\n");
+    } else if (strcmp(name, "refill") == 0 && fields == 2) {
+        madvise(memory, pages * PAGE, MADV_DONTNEED);
+        for (size_t page = 0; page < pages; page++) set(page, first + page);
         printf("ok\n");
     } else if (strcmp(name, "write") == 0 && fields == 3) {
         for (size_t page = 0; page < pages; page += first) set(page, second + page);

@@ -36,13 +36,18 @@ extension Bed {
 struct ConcurrencyTests {
     @Test("No write is lost while pages merge and unmerge under writers")
     func writers() throws {
-        let bed = try Bed(pages: 256)
-        let crowd = Crowd(on: bed.region)
         var report = RemapReport()
-        crowd.run { report = bed.churn(milliseconds: 2000) }
-        #expect(crowd.lostWrites == 0)
-        #expect(bed.isIntact)
-        #expect(crowd.writeCount > 1000)
+        var writes = 0
+        // Pages that were written where they lie over frames are left alone: new memory has others.
+        for _ in 0..<8 {
+            let bed = try Bed(pages: 256)
+            let crowd = Crowd(on: bed.region)
+            crowd.run { report.add(bed.churn(milliseconds: 250)) }
+            #expect(crowd.lostWrites == 0)
+            #expect(bed.isIntact)
+            writes += crowd.writeCount
+        }
+        #expect(writes > 1000)
         #expect(report.merged > 1000)
         #expect(report.lost == 0)
         #expect(report.blockedWrites > 0)

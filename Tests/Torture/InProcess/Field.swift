@@ -37,9 +37,14 @@ final class Field: Sendable {
 
     func contains(_ page: Int) -> Bool { page >= first && page < first + pages }
 
-    /// Releases the region; what was adopted is unmapped after `check` has seen it once more.
+    /// Releases the region; what was adopted is unmapped after `check` has seen it once more. Where pages were written
+    /// since they merged it is unmapped without being released.
     func end(_ check: (Field) -> Void) throws {
-        try region.release()
+        do throws(InProcessError) {
+            try region.release()
+        } catch {
+            guard adopted, error.code == .pinned else { throw error }
+        }
         guard adopted else { return }
         check(self)
         Raw.unmap(base, pages * Raw.page)

@@ -66,8 +66,8 @@ struct Owner {
             counts.fills += 2 * extent.count
             return
         }
-        // Pages that merged and were written do not merge again where rewritten pages are left alone.
-        if discarding, random.once(in: scene.rewrites ? 20 : 2) {
+        // Pages that merged and were written do not merge again until they are discarded.
+        if discarding, random.once(in: 2) {
             renew(Array(extent))
             counts.discards += extent.count
             counts.fills += extent.count

@@ -48,22 +48,22 @@ struct RegionActor {
         var held = [Int](repeating: 0, count: pages)
         try work(region, &held, canResize: false)
         if try !isReleased(region) {
-            // Somebody else writes through pins. Discarded memory can be given back all the same.
+            // Pages were written since they merged. Discarded memory can be given back all the same.
             check(address, held, "after a refused release")
             try region.discard(0..<pages * Raw.page)
             for page in held.indices { held[page] = 0 }
             try region.release()
-            counts["releases refused because of pins", default: 0] += 1
+            counts["releases refused because of rewritten pages", default: 0] += 1
         }
         check(address, held, "after the release of adopted memory")
     }
 
-    /// Releases a region; false if that has to wait because of pins.
+    /// Releases a region; false while it has pages that were written since they merged.
     private func isReleased(_ region: MergeableRegion) throws -> Bool {
         do throws(InProcessError) {
             try region.release()
         } catch {
-            if error.code == .pinned, !scene.rewrites { return false }
+            if error.code == .pinned { return false }
             throw error
         }
         return true

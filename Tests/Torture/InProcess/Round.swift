@@ -11,17 +11,8 @@ struct Round {
     let child: WritingChild
     private static let fieldCount = 4
 
-    /// Rewritten pages merge again in every second round; there nobody writes through pins. When all or none of the
-    /// writers use pins there is only one sort of rounds.
-    var rewrites: Bool {
-        let writers = options.kinds.filter(\.writes)
-        if writers.allSatisfy({ !$0.pins }) { return true }
-        return number % 2 == 1 && writers.contains { !$0.pins }
-    }
-
     var kinds: Set<Kind> {
         var kinds = Set(options.kinds)
-        if rewrites { kinds = kinds.filter { !$0.pins } }
         // What was forked is busy until it is written: some rounds have no forks, or only raw ones.
         switch number % 6 {
         case 0, 1: kinds.remove(.rawfork)
@@ -50,7 +41,7 @@ struct Round {
         let ledger = Ledger(pages: fieldPages * Round.fieldCount)
         let scene = Scene(
             merger: merger, fields: fields, ledger: ledger, contents: contents, findings: findings,
-            seed: options.seed &+ UInt64(number) &* 1000, rewrites: rewrites)
+            seed: options.seed &+ UInt64(number) &* 1000)
         let workers = start(scene)
         let end = Raw.now + nanoseconds
         while Raw.now < end, !scene.isStopping { Raw.sleep(microseconds: 5000) }

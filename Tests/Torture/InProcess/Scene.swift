@@ -9,15 +9,12 @@ final class Scene: Sendable {
     let contents: Contents
     let findings: Findings
     let seed: UInt64
-    /// Whether rewritten pages merge again in this round; then nobody writes through pins.
-    let rewrites: Bool
     private let stopping = Atomic<Bool>(false)
     /// About how long a full scan takes at the moment, in nanoseconds.
     let scanTime = Atomic<Int>(20_000_000)
 
     init(
-        merger: InProcessMerger, fields: [Field], ledger: Ledger, contents: Contents, findings: Findings, seed: UInt64,
-        rewrites: Bool
+        merger: InProcessMerger, fields: [Field], ledger: Ledger, contents: Contents, findings: Findings, seed: UInt64
     ) {
         self.merger = merger
         self.fields = fields
@@ -25,7 +22,6 @@ final class Scene: Sendable {
         self.contents = contents
         self.findings = findings
         self.seed = seed
-        self.rewrites = rewrites
     }
 
     var isStopping: Bool { stopping.load(ordering: .relaxed) || findings.isBad }
