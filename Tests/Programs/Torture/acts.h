@@ -135,12 +135,26 @@ static void hammer(struct actor *actor) {
     count(WRITES, 10 * rounds);
 }
 
+/// Discards a run.
+static void drop(struct actor *actor, struct run run) {
+    pthread_rwlock_wrlock(&run.arena->lock);
+    begin(&actor->watch);
+    must(actor, madvise(address_of(run), bytes_of(run), MADV_DONTNEED) == 0, ADVISING, "MADV_DONTNEED");
+    expect_zeros(actor, run, "discarded");
+    pthread_rwlock_unlock(&run.arena->lock);
+}
+
 /// Writes to many pages in one go, and takes it back, again and again: pages that are equal again merge in the scan that
 /// comes next, and many writes come in the middle of it.
 static void meet(struct actor *actor) {
     struct run run = pick_run(actor, 256);
     size_t cycles = 10 + below(actor, 30), way = below(actor, 16), pages = run.end - run.first;
     for (size_t i = 0; i < cycles; i++) {
+        // What was written after its merge merges again only when it is discarded.
+        if (i % 4 == 0) {
+            drop(actor, run);
+            fill_run(actor, run);
+        }
         sleep_microseconds(1000 + below(actor, 15000));
         size_t word = below(actor, WORDS), start = below(actor, pages);
         for (int stamps = 1; stamps >= 0; stamps--) {
@@ -166,11 +180,7 @@ static void verify(struct actor *actor) {
 
 static void discard(struct actor *actor) {
     struct run run = pick_run(actor, 64);
-    pthread_rwlock_wrlock(&run.arena->lock);
-    begin(&actor->watch);
-    must(actor, madvise(address_of(run), bytes_of(run), MADV_DONTNEED) == 0, ADVISING, "MADV_DONTNEED");
-    expect_zeros(actor, run, "discarded");
-    pthread_rwlock_unlock(&run.arena->lock);
+    drop(actor, run);
     if (once_in(actor, 4)) sleep_microseconds(below(actor, 30000));
     fill_run(actor, run);
 }
