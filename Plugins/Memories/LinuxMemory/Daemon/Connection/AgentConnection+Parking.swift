@@ -26,10 +26,9 @@ extension AgentConnection {
     /// Takes an answer that nobody waits for any more. What it says of changes is kept, for the process has armed
     /// those pages anew; what became of other requests is found by looking at their pages again.
     func takeLateAnswer(_ request: Awaited, entries: UInt32) {
-        guard request.kind == .observe, let body = room.incoming.take(WireObserved.self),
+        guard request.kind == .observe, room.incoming.take(WireObserved.self) != nil,
             entries <= UInt32(WireLimit.runs), room.incoming.holdsExactly(entries, of: WireRun.self)
         else { return }
-        _ = body
         for _ in 0..<entries {
             guard let run = room.incoming.take(WireRun.self), run.state != nil else { return }
             lateRuns.append((request.area, run))
@@ -38,13 +37,11 @@ extension AgentConnection {
 }
 
 extension ClientIdentity {
-    /// Whether the process stands still by a signal or a debugger: the first of its threads that still runs does.
+    /// Whether the process stands still by a signal or a debugger: its first thread does.
     var isStopped: Bool {
-        if let state = Self.state("/proc/\(pid)/stat"), state != UInt8(ascii: "Z") { return Self.isStopped(state) }
-        return false
+        let state = Self.state("/proc/\(pid)/stat")
+        return state == UInt8(ascii: "T") || state == UInt8(ascii: "t")
     }
-
-    private static func isStopped(_ state: UInt8) -> Bool { state == UInt8(ascii: "T") || state == UInt8(ascii: "t") }
 
     /// The letter behind the name of the program, which may itself hold parentheses.
     private static func state(_ path: String) -> UInt8? {
