@@ -77,10 +77,12 @@ struct Crowd {
     /// As much is shared as was before, once what was written and forked last has had its time.
     func waitUntilSharingIsBack() async throws {
         try await waitUntilAllAreServed()
+        var shared = 0
         try await eventually("\(before) pages are shared", within: .seconds(20)) {
-            try await daemon.status().pagesGivenBack >= before * 98 / 100
+            shared = try await daemon.status().pagesGivenBack
+            return shared >= before * 98 / 100
         } found: {
-            daemon.child.errors
+            "\(shared) pages are; \(daemon.child.errors)"
         }
         try await verify()
     }

@@ -126,8 +126,8 @@ extension RealPrograms {
             try await daemon.set("run", 1)
             print("2000 settings for a client that reads none: the slowest took \(slowest)")
             #expect(slowest < .milliseconds(2500))
-            #expect(daemon.child.errors.contains("took no messages"), "the socket was never full")
-            try await daemon.waitForClients(2, mergeableBytes: 2 * 2048 * 4096)
+            // It is parked meanwhile, not given up.
+            try await daemon.waitForClients(3, mergeableBytes: bytes)
             kill(many.process, SIGCONT)
             try await daemon.waitForClients(3, mergeableBytes: bytes)
             try await many.verify()

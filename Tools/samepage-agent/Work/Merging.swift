@@ -97,6 +97,8 @@ private func settle(
             let entry = unsafe range.pointee.entries + Int(site.index)
             unsafe entry.pointee.frame = site.frame == wireZeros ? nil : site.frame
             unsafe entry.pointee.isOrphaned = false
+            // What was discarded since it was last observed, and filled again, is merged as it is now.
+            unsafe entry.pointee.isDiscarded = false
         }
     }
 }
