@@ -45,4 +45,20 @@ static inline int lm_query_map(int maps, uintptr_t address, struct lm_map_query 
     return lm_ioctl(maps, LM_IOWR('f', 17, sizeof *query), query);
 }
 
+/// The name of the file of the mapping that begins and ends exactly there, by a link in /proc that needs no descriptor:
+/// its length, at most `size`, or minus the error number: ENOENT where there is no such mapping of a file.
+static inline long lm_mapped_name(uintptr_t start, uintptr_t end, char *name, size_t size) {
+    char path[64] = "/proc/self/map_files/";
+    char *place = path + 21;
+    const uintptr_t ends[2] = {start, end};
+    for (int number = 0; number < 2; number++) {
+        int shift = 60;
+        while (shift > 0 && ends[number] >> shift == 0) shift -= 4;
+        for (; shift >= 0; shift -= 4) *place++ = "0123456789abcdef"[ends[number] >> shift & 15];
+        if (number == 0) *place++ = '-';
+    }
+    *place = 0;
+    return lm_system_call(SYS_readlinkat, -100, (long)path, (long)name, (long)size, 0, 0);
+}
+
 #endif

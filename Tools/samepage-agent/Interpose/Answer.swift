@@ -41,6 +41,7 @@ func forget(_ start: UInt, _ end: UInt) {
 /// What was mapped between two addresses may be no more: of a call that failed halfway, or one that nobody told us
 /// of. The lock is held.
 func forgetUnmapped(_ start: UInt, _ end: UInt) {
+    let end = min(end, 1 << 56)
     guard start < end, ranges.touches(start, end), lm_test_mapped(start, Int(end - start)) == -Int32(LM_ENOMEM) else {
         return
     }

@@ -10,44 +10,75 @@ func discard(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
     }
     var result: Int32 = 0
     if !ranges.hasFrames(start, end) {
-        result = nextMadvise(start, Int(end - start), advice)
-        // What the kernel may take away at any time must not be on its way through a merge.
-        if advice == Int32(LM_MADV_FREE), result == 0 || result == -Int32(LM_ENOMEM) {
-            _ = lm_madvise(start, Int(end - start), Int32(LM_MADV_DONTNEED))
-        }
-        ranges.markDiscarded(start, end, isReplaced: false)
-    } else if !isAgentOff || ranges.hasUnfitFrames(start, end) {
-        // Only the kernel knows what lies there: the tables do not see what passes by libc.
-        AgentLock.release()
-        return Int32(truncatingIfNeeded: performJob(.discard(start: start, end: end, advice: advice)))
+        result = discardAnonymous(start, end, advice)
     } else {
-        result = discardRuns(start, end, advice)
+        var rest = start
+        if !isAgentOff || !ranges.hasUnfitFrames(start, end) {
+            result = discardRuns(&rest, end, advice, asks: !isAgentOff)
+        }
+        if rest < end {
+            // Only the kernel knows what lies there: the tables do not see what passes by libc.
+            AgentLock.release()
+            let answer = Int32(truncatingIfNeeded: performJob(.discard(start: rest, end: end, advice: advice)))
+            return answer == 0 ? result : answer
+        }
     }
     AgentLock.release()
     return result
 }
 
 /// Goes from run to run as the kernel goes from mapping to mapping: gaps do not end it, other errors do.
-private func discardRuns(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
-    var address = start
+///
+/// - Parameters:
+///   - address: Moves on to the first page that is not done: where not enough is known of it.
+///   - asks: Whether what the tables say of frames is compared with what the kernel does.
+private func discardRuns(_ address: inout UInt, _ end: UInt, _ advice: Int32, asks: Bool) -> Int32 {
     var gap: Int32 = 0
     while address < end {
         let run = ranges.frameRun(from: address, limit: end)
         if address < run.start {
-            let result = nextMadvise(address, Int(run.start - address), advice)
-            ranges.markDiscarded(address, run.start, isReplaced: false)
-            if result == -Int32(LM_ENOMEM) { gap = result } else if result != 0 { return result }
+            let result = discardAnonymous(address, run.start, advice)
+            if result == -Int32(LM_ENOMEM) {
+                gap = result
+            } else if result != 0 {
+                address = end
+                return result
+            }
         }
-        if run.start < run.end {
-            let isReplaced = replaceByZeros(
-                run.start, run.end, Int32(LM_PROT_READ | LM_PROT_WRITE), run.advice)
-            // SAFETY: the run can be written, and the program asked for zeros there.
-            if !isReplaced { unsafe fillWithZeros(run.start, run.end) }
-            ranges.markDiscarded(run.start, run.end, isReplaced: isReplaced)
-        }
+        address = run.start
+        guard run.start < run.end else { break }
+        if asks, ranges.hasUnfitFrames(run.start, run.end) || !areFramesForSure(run.start, run.end) { return gap }
+        let isReplaced = replaceByZeros(run.start, run.end, Int32(LM_PROT_READ | LM_PROT_WRITE), run.advice)
+        // SAFETY: the run can be written, and the program asked for zeros there.
+        if !isReplaced { unsafe fillWithZeros(run.start, run.end) }
+        ranges.markDiscarded(run.start, run.end, isReplaced: isReplaced)
         address = run.end
     }
     return gap
+}
+
+/// Discards pages that do not lie over frames.
+private func discardAnonymous(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
+    let size = Int(end - start)
+    let result = nextMadvise(start, size, advice)
+    // What the kernel may take away at any time must not be on its way through a merge.
+    if advice == Int32(LM_MADV_FREE), result == 0 || result == -Int32(LM_ENOMEM) {
+        _ = lm_madvise(start, size, Int32(LM_MADV_DONTNEED))
+    }
+    ranges.markDiscarded(start, end, isReplaced: false)
+    return result
+}
+
+/// Whether the kernel has frames at all pages of a run, and not in so many mappings that the agent's thread, which can ask for
+/// them one by one, would be faster.
+private func areFramesForSure(_ start: UInt, _ end: UInt) -> Bool {
+    var address = start
+    for _ in 0..<16 where address < end {
+        let reached = MappingProbe.endOfFrames(from: address, limit: end, isWritten: true)
+        guard reached > address else { return false }
+        address = reached
+    }
+    return address >= end
 }
 
 /// Maps empty anonymous memory over pages. `false` if the kernel refuses; they are as they were.
@@ -88,6 +119,9 @@ func discardByMap(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int {
         let to = min(end, entry.end)
         let result = entry.isSegment ? replace(entry, from, to, advice) : lm_madvise(from, Int(to - from), advice)
         if result != 0 { return Int(result) }
+        if !entry.isSegment, advice == Int32(LM_MADV_FREE) {
+            _ = lm_madvise(from, Int(to - from), Int32(LM_MADV_DONTNEED))
+        }
         if !entry.isSegment, ranges.hasFrames(from, to) {
             // Someone has mapped other memory there, behind libc's back.
             forget(from, to)
@@ -98,7 +132,8 @@ func discardByMap(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int {
     }
     guard walk.isWell else {
         // Nobody can be asked: the tables are true of all that passes through libc.
-        return ranges.hasUnfitFrames(address, end) ? -Int(LM_EAGAIN) : Int(discardRuns(address, end, advice))
+        if ranges.hasUnfitFrames(address, end) { return -Int(LM_EAGAIN) }
+        return Int(discardRuns(&address, end, advice, asks: false))
     }
     if address < end { gap = -Int(LM_ENOMEM) }
     return gap

@@ -46,7 +46,6 @@ func shedAddressSpace() -> Int {
         _ =
             agentMemory.reach(.text, TableMemory.textBytes)
             && agentMemory.reach(.jobText, TableMemory.textBytes)
-            && agentMemory.reach(.pieces, MemoryPart.pieces.capacity)
     }
     return unsafe agentMemory.shed(hasRemapper: work.remapper != nil) ? 1 : 0
 }

@@ -1,17 +1,5 @@
 internal import CLinuxMemory
 
-/// A part of what is moved that lies in one mapping.
-struct MovePiece {
-    var start: UInt
-    var end: UInt
-}
-
-/// Room for pieces of a move, on the agent's thread.
-private var movePieceRoom: UnsafeMutablePointer<MovePiece> {
-    // SAFETY: the part is writable once a move has begun.
-    unsafe UnsafeMutablePointer(bitPattern: agentMemory.address(of: .pieces)).unsafelyUnwrapped
-}
-
 extension MoveRequest {
     /// What the old place is, by the kernel's map.
     private struct Ground {
@@ -23,6 +11,41 @@ extension MoveRequest {
         var isMixed = false
         /// The map could not be read.
         var isUnknown = false
+        /// The last page lies over a frame.
+        var endsInFrames = false
+    }
+
+    /// Does it in the caller's thread, the lock being held; `nil` where only the kernel's map knows enough.
+    func runHere() -> Int? {
+        let first = MappingProbe.growth(old, old + 4096)
+        // The kernel refuses sealed memory before it looks at anything else.
+        if first == -Int(LM_EPERM) { return first }
+        guard !leavesOld else { return nil }
+        var ground = Ground()
+        if mayStopHalfway {
+            // As it is, whatever it is.
+            guard isMapped() else { return nil }
+        } else {
+            guard first != -Int(LM_EFAULT), let advice = ranges.knownAdvice(old, oldEnd) else { return nil }
+            ground.protection = Int32(LM_PROT_READ | LM_PROT_WRITE)
+            ground.advice = advice
+            ground.endsInFrames = ranges.entry(at: oldEnd - 4096).liesOverFrame
+            if newSize > oldSize, ground.endsInFrames {
+                guard MappingProbe.endOfFrames(from: oldEnd - 4096, limit: oldEnd) == oldEnd else { return nil }
+            }
+        }
+        return perform(ground)
+    }
+
+    /// Whether something is mapped at all of the old place.
+    private func isMapped() -> Bool {
+        var address = old
+        while address < oldEnd {
+            let end = endOfPiece(from: address, limit: oldEnd)
+            guard end > address else { return false }
+            address = end
+        }
+        return true
     }
 
     /// Does it, on the agent's thread: memory of several mappings, of which some may lie over frames. What the kernel's
@@ -36,12 +59,16 @@ extension MoveRequest {
         }
         guard AgentLock.acquire() else { return -Int(LM_ENOMEM) }
         defer { AgentLock.release() }
-        guard agentMemory.reach(.pieces, MemoryPart.pieces.capacity) else { return -Int(LM_ENOMEM) }
         let ground = look()
         if ground.isUnknown { return -Int(LM_ENOMEM) }
         // Several mappings may only move as they are.
         guard ground.isWhole, !ground.isMixed || mayStopHalfway && !leavesOld else { return -Int(LM_EFAULT) }
         if leavesOld, ranges.hasFrames(old, oldEnd) { return -Int(LM_ENOMEM) }
+        return perform(ground)
+    }
+
+    /// Does it, on ground that allows it.
+    private func perform(_ ground: Ground) -> Int {
         if !isFixed, !leavesOld {
             if newSize == oldSize { return Int(bitPattern: old) }
             if growInPlace(ground) { return Int(bitPattern: old) }
@@ -62,6 +89,7 @@ extension MoveRequest {
             }
             ground.protection = entry.protection
             ground.advice = entry.advice
+            ground.endsInFrames = entry.isSegment
             address = entry.end
         }
         ground.isUnknown = !walk.isWell
@@ -71,7 +99,11 @@ extension MoveRequest {
 
     /// Maps more behind the last page, if nothing is there.
     private func growInPlace(_ ground: Ground) -> Bool {
-        guard mapEmpty(oldEnd, newSize - oldSize, ground, Int32(LM_MAP_FIXED_NOREPLACE)) else { return false }
+        let isDone =
+            ground.endsInFrames
+            ? mapEmpty(oldEnd, newSize - oldSize, ground, Int32(LM_MAP_FIXED_NOREPLACE))
+            : lm_is_error(lm_mremap(oldEnd - 4096, 4096, Int(newSize - oldSize) + 4096, 0, 0)) == 0
+        guard isDone else { return false }
         keepBooks(old)
         return true
     }
@@ -101,8 +133,9 @@ extension MoveRequest {
         let place = UInt(bitPattern: kept)
         forget(place, place + newSize)
         let moved = min(oldSize, newSize)
-        guard newSize <= oldSize || mapEmpty(place + oldSize, newSize - oldSize, ground, Int32(LM_MAP_FIXED)),
-            expect(place, moved), movePieces(place, moved)
+        let tail = newSize - moved
+        guard tail == 0 || !ground.endsInFrames || mapEmpty(place + oldSize, tail, ground, Int32(LM_MAP_FIXED)),
+            expect(place, moved), movePieces(place, moved, tail: ground.endsInFrames ? 0 : tail)
         else {
             _ = lm_munmap(place, Int(newSize))
             forget(place, place + newSize)
@@ -125,7 +158,8 @@ extension MoveRequest {
                 // The new pages at the end are what the last old one was.
                 var entry = ranges.entry(at: old + min(offset, oldSize - 4096))
                 if offset >= moved { entry.bits &= ~PageEntry.foreignFrame }
-                entry.isUnfit = entry.liesOverFrame
+                // Nobody has looked at them where they are now.
+                entry.isUnfit = unsafe entry.liesOverFrame || range.pointee.area != 0
                 entry.isDiscarded = false
                 entry.isOrphaned = entry.liesOverFrame
                 // SAFETY: places of the range's own pages.
@@ -136,60 +170,45 @@ extension MoveRequest {
     }
 
     /// Moves all pieces, or none.
-    private func movePieces(_ place: UInt, _ size: UInt) -> Bool {
+    ///
+    /// - Parameter tail: Bytes by which the last one grows.
+    private func movePieces(_ place: UInt, _ size: UInt, tail: UInt) -> Bool {
         var address = old
         while address < old + size {
-            let pieces = findPieces(from: address, limit: old + size)
-            guard pieces > 0 else { return moveBack(place, address) }
-            for number in 0..<pieces {
-                // SAFETY: so many pieces have been noted.
-                let piece = unsafe movePieceRoom[number]
-                guard movePiece(piece.start, piece.end, to: place + (piece.start - old)) else {
-                    return moveBack(place, piece.start)
-                }
-                address = piece.end
+            let end = endOfPiece(from: address, limit: old + size)
+            let growth = end == old + size ? tail : 0
+            guard end > address, movePiece(address, end, to: place + (address - old), tail: growth) else {
+                return moveBack(place, address)
             }
+            address = end
         }
         return true
     }
 
-    private func movePiece(_ start: UInt, _ end: UInt, to place: UInt) -> Bool {
+    private func movePiece(_ start: UInt, _ end: UInt, to place: UInt, tail: UInt = 0) -> Bool {
         var how = Int32(LM_MREMAP_MAYMOVE | LM_MREMAP_FIXED)
         if leavesOld { how |= Int32(LM_MREMAP_DONTUNMAP) }
         let size = Int(end - start)
-        return lm_is_error(lm_mremap(start, size, size, how, place)) == 0
+        return lm_is_error(lm_mremap(start, size, size + Int(tail), how, place)) == 0
     }
 
-    /// Notes mappings, as many as there is room for; their number.
-    private func findPieces(from first: UInt, limit: UInt) -> Int {
-        let capacity = MemoryPart.pieces.capacity / MemoryLayout<MovePiece>.stride
-        var walk = MapWalk()
-        var count = 0
-        var address = first
-        while address < limit, count < capacity, let entry = walk.nextBorders(from: address) {
-            guard entry.start <= address else { return count }
-            let end = min(entry.end, limit)
-            // SAFETY: the check of the capacity.
-            unsafe movePieceRoom[count] = MovePiece(start: address, end: end)
-            count += 1
-            address = end
-        }
-        return count
+    /// The end of a part of one mapping; the address itself where nothing is mapped. The tables guess, the kernel knows.
+    private func endOfPiece(from address: UInt, limit: UInt) -> UInt {
+        MappingProbe.endOfMapping(from: address, limit: ranges.endOfLikely(mapping: address, limit: limit))
     }
 
     /// Moves back what has moved before an address: always `false`. It can only fail for want of map entries, which
     /// it does not need more of than there were.
     private func moveBack(_ place: UInt, _ end: UInt) -> Bool {
+        guard end > old else { return false }
         let back = MoveRequest(returning: self, from: place, size: end - old)
         var address = back.old
         while address < back.oldEnd {
-            let pieces = back.findPieces(from: address, limit: back.oldEnd)
-            if pieces == 0 { lm_yield() }
-            for number in 0..<pieces {
-                // SAFETY: so many pieces have been noted.
-                let piece = unsafe movePieceRoom[number]
-                while !back.movePiece(piece.start, piece.end, to: old + (piece.start - back.old)) { lm_yield() }
-                address = piece.end
+            let end = MappingProbe.endOfMapping(from: address, limit: back.oldEnd)
+            if end > address, back.movePiece(address, end, to: old + (address - back.old)) {
+                address = end
+            } else {
+                lm_yield()
             }
         }
         return false
@@ -229,5 +248,24 @@ extension RangeTable {
         var entry = PageEntry.fresh
         entry.isGone = true
         return entry
+    }
+
+    /// Where the mapping that an address lies in ends, as far as the tables know, at most `limit`.
+    func endOfLikely(mapping address: UInt, limit: UInt) -> UInt {
+        let position = firstPosition(endingAfter: address)
+        guard position < count else { return limit }
+        let range = unsafe self[position]
+        // SAFETY: a range of the table, and places of its own pages.
+        let (base, end) = unsafe (range.pointee.base, min(range.pointee.end, limit))
+        if base > address { return min(base, limit) }
+        var page = unsafe UInt32((address - range.pointee.base) >> 12)
+        let last = UInt32((end - base) >> 12)
+        let first = unsafe range.entry(page)
+        while page + 1 < last, unsafe range.entry(page).mayShareMapping(with: range.entry(page + 1)),
+            unsafe range.entry(page + 1).isMergeable == first.isMergeable
+        {
+            page += 1
+        }
+        return base + UInt(page + 1) << 12
     }
 }

@@ -24,20 +24,9 @@ func remapForProgram(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32
         AgentLock.release()
         return result
     }
-    let hasFrames = ranges.hasFrames(request.old, request.oldEnd)
-    var result = -Int(LM_EFAULT)
-    if (!hasFrames && !request.mayStopHalfway) || request.onlyShrinks {
-        result = call()
-        request.takeAnswer(result)
-    }
+    let result = request.perform { nextMremap(old, oldSize, newSize, flags, address) }
     AgentLock.release()
-    // Where we have replaced pages, one mapping of the program's has become several, which the kernel refuses to move
-    // as one.
-    if result == -Int(LM_EFAULT) {
-        if request.isSealed { return -Int(LM_EPERM) }
-        result = performJob(.move(request))
-    }
-    if lm_is_error(result) == 0 { ringDoorbellOnce() }
+    guard let result else { return performJob(.move(request)) }
     return result
 }
 
@@ -87,17 +76,21 @@ struct MoveRequest {
     /// gives up at the first that is tracked: those before it have moved then.
     var mayStopHalfway: Bool { isFixed && newSize == oldSize }
 
-    /// Whether the first page is sealed: the kernel refuses before it looks at anything else.
+    /// Does it in the caller's thread, the lock being held; `nil` where the agent's thread must.
     ///
-    /// Asks it to make the page reach, where it is, to the end of the address space: that never succeeds, as the stack is
-    /// there.
-    var isSealed: Bool {
-        #if arch(x86_64)
-            let top: UInt = (1 << 47) - 4096
-        #else
-            let top: UInt = (1 << 48) - 4096
-        #endif
-        return old < top && lm_mremap(old, 4096, Int(top - old), 0, 0) == -Int(LM_EPERM)
+    /// Where we have replaced or track pages, one mapping of the program's has become several, which the kernel refuses to
+    /// move as one.
+    func perform(_ call: () -> Int) -> Int? {
+        let isOne = onlyShrinks || !mayStopHalfway || oldSize == 4096 || MappingProbe.isOneMapping(old, oldEnd)
+        if isOne, onlyShrinks || !ranges.hasFrames(old, oldEnd) {
+            let result = call()
+            takeAnswer(result)
+            if lm_is_error(result) == 0 { ringDoorbellOnce() }
+            if result != -Int(LM_EFAULT) { return result }
+        }
+        let result = runHere()
+        if let result, lm_is_error(result) == 0 { ringDoorbellOnce() }
+        return result
     }
 
     /// The kernel has answered: the tables follow. The lock is held.

@@ -10,7 +10,7 @@ struct AgentMemory {
     /// The mapping around it.
     private var mapped: (start: UInt, end: UInt) = (0, 0)
     /// Bytes of each part, from its start, that can be written.
-    private var reached = InlineArray<19, Int>(repeating: 0)
+    private var reached = InlineArray<18, Int>(repeating: 0)
     /// 1 when what only merging needs has been given back, for good.
     private var hasShed: UInt32 = 0
 
@@ -95,7 +95,7 @@ struct AgentMemory {
     mutating func shed(hasRemapper: Bool) -> Bool {
         guard base != 0, unsafe lm_atomic_exchange(&hasShed, 1) == 0 else { return false }
         let parts = MemoryPart.all
-        for number in (hasRemapper ? 2 : 0)..<19 {
+        for number in (hasRemapper ? 2 : 0)..<18 {
             let part = parts[number]
             let used = reached[number]
             guard used < part.capacity else { continue }
@@ -124,7 +124,7 @@ struct AgentMemory {
     var residentBytes: UInt64 {
         var bytes: UInt64 = 0
         let parts = MemoryPart.all
-        for number in 0..<19 where reached[number] > 0 {
+        for number in 0..<18 where reached[number] > 0 {
             let part = parts[number]
             let size = reached[part.number]
             let start = address(of: part)

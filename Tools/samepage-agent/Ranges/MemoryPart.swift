@@ -1,6 +1,6 @@
 /// A part of the agent's memory: see ``AgentMemory``.
 struct MemoryPart {
-    /// Its number, below 19.
+    /// Its number, below 18.
     let number: Int
     /// Where it begins in the reservation.
     let offset: Int
@@ -50,12 +50,10 @@ struct MemoryPart {
     }
     /// Text of /proc: see ``SmapsReader``.
     static var text: MemoryPart { MemoryPart(10, after: mappings.end, TableMemory.textBytes) }
-    /// Pieces of a move.
-    static var pieces: MemoryPart { MemoryPart(16, after: text.end, 65536) }
     /// The same for a job that comes while text is read.
-    static var jobText: MemoryPart { MemoryPart(18, after: reserve.end, TableMemory.textBytes) }
+    static var jobText: MemoryPart { MemoryPart(16, after: reserve.end, TableMemory.textBytes) }
     /// Pages of different protection: see ``MapReserve``. Never writable.
-    static var reserve: MemoryPart { MemoryPart(17, after: pieces.end, 65536) }
+    static var reserve: MemoryPart { MemoryPart(17, after: text.end, 65536) }
     /// Buffers of the agent's thread: see ``AgentBuffers``.
     static var buffers: MemoryPart { MemoryPart(11, after: jobText.end, AgentBuffers.size, step: AgentBuffers.size) }
     /// Buffers of a merge: see ``RemapRoom/scratch``.
@@ -75,10 +73,10 @@ struct MemoryPart {
     static var total: Int { entries.end }
 
     /// All parts that can be writable.
-    static var all: [19 of MemoryPart] {
+    static var all: [18 of MemoryPart] {
         [
             staging, copies, views, stack, sign, ranges, slots, order, uses, mappings, text, buffers, scratch, segments,
-            entryMap, entries, pieces, reserve, jobText,
+            entryMap, entries, jobText, reserve,
         ]
     }
 }

@@ -7,18 +7,23 @@ struct KernelMap {
     private(set) var maps: Int32 = -1
     /// /proc/self/smaps.
     private(set) var smaps: Int32 = -1
+    /// The same for a job that comes while the other is being read: the kernel keeps one place in each open file, and goes
+    /// on elsewhere in the map for whoever comes back to another place.
+    private(set) var jobSmaps: Int32 = -1
 
     /// Opens them, in the agent's thread.
     mutating func open() {
         // SAFETY: literals, terminated by zero.
         maps = max(-1, unsafe lm_open(text("/proc/self/maps"), Int32(LM_O_RDONLY)))
         smaps = max(-1, unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY)))
+        jobSmaps = max(-1, unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY)))
     }
 
     /// Closes them, in the agent's thread.
     mutating func close() {
         if maps >= 0 { _ = lm_close(maps) }
         if smaps >= 0 { _ = lm_close(smaps) }
+        if jobSmaps >= 0 { _ = lm_close(jobSmaps) }
         self = KernelMap()
     }
 
@@ -100,18 +105,6 @@ struct MapWalk: ~Copyable {
                     entry.advice = advice
                     return entry
                 }
-            }
-        }
-        return read(from: address)
-    }
-
-    /// The same where only the place of the mapping matters.
-    mutating func nextBorders(from address: UInt) -> MapEntry? {
-        if canAsk {
-            switch unsafe kernelMap.ask(address) {
-            case .nothing: return nil
-            case .unknown: canAsk = false
-            case .mapping(let entry): return entry
             }
         }
         return read(from: address)

@@ -17,6 +17,9 @@ struct SmapsReader: ~Copyable {
     /// Whether a job reads while another reader has been left in the middle.
     private let isOfJob = link.isInJob
 
+    /// The file that the agent's thread has open for it; -1 in other threads.
+    private var kept: Int32 { unsafe isOfJob ? kernelMap.jobSmaps : kernelMap.smaps }
+
     private var part: MemoryPart { isOfJob ? .jobText : .text }
 
     /// Opens nothing yet.
@@ -30,9 +33,9 @@ struct SmapsReader: ~Copyable {
             guard withAgentLock({ agentMemory.reach(part, TableMemory.textBytes) }) else { return -Int(LM_ENOMEM) }
             offset = 0
             // SAFETY: a literal, terminated by zero.
-            if unsafe kernelMap.smaps < 0 { opened = unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY)) }
+            if kept < 0 { opened = unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY)) }
         }
-        let file = unsafe kernelMap.smaps >= 0 ? kernelMap.smaps : opened
+        let file = kept >= 0 ? kept : opened
         if file < 0 { return Int(file) }
         // SAFETY: the caller's buffer has that size.
         let got = unsafe lm_pread(file, buffer, size, offset)
