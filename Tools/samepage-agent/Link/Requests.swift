@@ -34,8 +34,7 @@ private func list<Entry: BitwiseCopyable>(
 ) -> UnsafePointer<Entry>? {
     guard header.count <= UInt32(limit), message.holdsExactly(header.count, of: Entry.self) else { return nil }
     // SAFETY: so many entries are there; the head before them keeps them aligned to 8 bytes, and they stay until the
-    // next
-    // message is received.
+    // next message is received.
     return unsafe UnsafePointer((message.bytes + message.position).assumingMemoryBound(to: Entry.self))
 }
 

@@ -23,8 +23,7 @@ struct AgentBuffers {
     /// A part of the buffers.
     private func part<Value: ~Copyable>(_ offset: UInt, _: Value.Type) -> UnsafeMutablePointer<Value> {
         // SAFETY: the parts below lie within the buffers and do not overlap; each is used as one type only, and every
-        // bit
-        // pattern of zeros is a value of these types.
+        // bit pattern of zeros is a value of these types.
         unsafe UnsafeMutablePointer(bitPattern: memory + offset).unsafelyUnwrapped
     }
 

@@ -61,8 +61,7 @@ private func digest(_ checksum: WireChecksum, _ memory: UnsafeMutableRawPointer)
 }
 
 /// Copies pages to the upload buffer, page n of the request to place n. The kernel copies: a buffer without memory
-/// behind it, or one
-/// that the daemon cut short, ends in an error and not in a signal.
+/// behind it, or one that the daemon cut short, ends in an error and not in a signal.
 func upload(_ pages: UnsafePointer<WirePage>, count: Int, to descriptor: Int32) -> WirePageSet {
     var done = WirePageSet()
     guard descriptor >= 0 else { return done }

@@ -1,8 +1,7 @@
 import CLinuxMemory
 
 /// Map entries (VMAs) are a budget: at most so many percent of vm.max_map_count, others' included, so that the
-/// program's own
-/// mmap and mprotect never fail because of merging.
+/// program's own mmap and mprotect never fail because of merging.
 struct MapBudget {
     /// Percent of the system's limit.
     var percent: UInt32 = 50

@@ -28,14 +28,12 @@ func merge(count: Int) -> WireWork {
     return done
 }
 
-/// Pages of a window that are not merged are write-protected for nothing, and need a new checksum afterwards: a
-/// window ends
-/// where more than so many of them come together.
+/// Pages of a window that are not merged are write-protected for nothing, and need a new checksum afterwards: a window
+/// ends where more than so many of them come together.
 private var widestGap: UInt32 { 8 }
 
 /// The end of the window that starts with a site: neighbouring pages of one range, at most 512 wide, of which all can
-/// be merged. `start`
-/// itself if the site cannot be.
+/// be merged. `start` itself if the site cannot be.
 private func endOfWindow(from start: Int, count: Int) -> Int {
     // SAFETY: places below the number of sites; the pointer is used while the lock is held.
     let first = unsafe buffers.sites[start]
@@ -104,8 +102,7 @@ private func settle(
 }
 
 /// After a fork all pages count as shared with the child for the kernel, also when it has ended, until they are
-/// written. Busy
-/// pages that only this process maps are made its own again; they merge at a later scan.
+/// written. Busy pages that only this process maps are made its own again; they merge at a later scan.
 private func takeBack(
     _ range: UnsafeMutablePointer<AgentRange>, _ window: Range<UInt32>, _ count: Int, _ done: inout WireWork
 ) {

@@ -1,8 +1,7 @@
 import CLinuxMemory
 
-/// What MADV_UNMERGEABLE of the kernel does: every page between two addresses has memory of its own when this
-/// returns. Pages
-/// that were written since their merge stay where they are, as they may be pinned.
+/// What MADV_UNMERGEABLE of the kernel does: every page between two addresses has memory of its own when this returns.
+/// Pages that were written since their merge stay where they are, as they may be pinned.
 ///
 /// - Returns: 0, or minus an error number: ENOMEM when the kernel had no memory for a page.
 func unmergeForProgram(_ start: UInt, _ end: UInt) -> Int32 {

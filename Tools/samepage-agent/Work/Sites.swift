@@ -9,8 +9,7 @@ private enum Fate {
 }
 
 /// Fills `buffers.pages` with the sites of a window that are worth it, and decides the outcome of the others. The
-/// places of
-/// the pages count from the window's first site. Returns their number. The lock is held.
+/// places of the pages count from the window's first site. Returns their number. The lock is held.
 func describeSites(_ sites: Range<Int>, _ range: UnsafeMutablePointer<AgentRange>, _ done: inout WireWork) -> Int {
     let hasMap = unsafe readPageMap(sites, range, &done)
     let shortest = work.budget.shortestRun ?? Int.max

@@ -1,6 +1,6 @@
 /// Pages that were taken back from forked children, each at most once in some seconds: a pinned page looks the same,
-/// and would be
-/// taken back again and again. A table of fixed size: a page whose place another has taken may be taken back once more.
+/// and would be taken back again and again. A table of fixed size: a page whose place another has taken may be taken
+/// back once more.
 struct TakenBack {
     static var capacity: Int { 4096 }
     private var period: UInt64 = 0

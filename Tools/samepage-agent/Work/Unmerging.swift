@@ -12,8 +12,7 @@ func unmerge(_ pages: UnsafePointer<WirePage>, count: Int) -> WireWork {
             var place = next
             while place < count {
                 // A page discarded since the last observation is anonymous memory again. Where it is a hole nothing
-                // keeps
-                // writers out, so that a copy would overwrite what they write.
+                // keeps writers out, so that a copy would overwrite what they write.
                 guard let range = unsafe mergedRange(pages[place]) else {
                     // SAFETY: an outcome for each page of the request.
                     unsafe buffers.outcomes[place] = .gone
