@@ -56,6 +56,12 @@ static inline int tw_wait(int child) {
     return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/// Kills a child and waits for its end.
+static inline void tw_kill(int child) {
+    kill(child, SIGKILL);
+    tw_wait(child);
+}
+
 /// Starts /bin/true with posix_spawn (vfork inside) and waits for it: its exit code.
 static inline int tw_spawn_true(void) {
     extern char **environ;
@@ -71,23 +77,6 @@ static inline long tw_vm_write(int process, uintptr_t to, const void *from, size
     struct iovec local = {(void *)(uintptr_t)from, size};
     struct iovec remote = {(void *)to, size};
     return tw_result(syscall(SYS_process_vm_writev, (long)process, &local, 1L, &remote, 1L, 0L));
-}
-
-/// What the parent asks of the child that writes into it.
-struct tw_command {
-    uint64_t address;
-    uint64_t size;
-};
-
-/// The child's whole life: copies what the parent asks for out of `buffer`, which they share, into the parent.
-static inline void tw_serve_writes(int descriptor, int parent, const void *buffer) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    struct tw_command command;
-    while (read(descriptor, &command, sizeof command) == (ssize_t)sizeof command) {
-        int64_t answer = tw_vm_write(parent, (uintptr_t)command.address, buffer, command.size);
-        if (write(descriptor, &answer, sizeof answer) != (ssize_t)sizeof answer) break;
-    }
-    _exit(0);
 }
 
 /// A connected pair of sockets.

@@ -204,26 +204,28 @@ static void free_run(struct actor *actor) {
     pthread_rwlock_unlock(&run.arena->lock);
 }
 
-/// Fresh pages with a twin are written through pins that last: while they are being merged, if it happens so.
+/// Gives pages contents that others have, after a discard or over what lies there.
+static void lay_out(struct actor *actor, struct run run, size_t start, int discards) {
+    if (discards) drop(actor, run);
+    for (size_t page = run.first; page < run.end; page++) {
+        fill(actor, run.arena, page, 1 + (unsigned)((start + page) % CONTENTS));
+    }
+}
+
+/// Pages with a twin are written through pins that last: while they are being merged, if it happens so.
 static void write_slowly(struct actor *actor) {
     struct run run = pick_run(actor, 1);
     size_t pause = actor->flags & MEETS ? 10000 + below(actor, 40000) : below(actor, 60000), delay = below(actor, 6000000), start = below(actor, CONTENTS);
+    int discards = !once_in(actor, 4);
     if (!(actor->flags & BY_PINS) || actor->depth > 0) return;
     // With many neighbours a merge takes longer from the first look at a page to the last.
     size_t neighbours = actor->flags & MEETS ? 248 / 2 : 0;
     run.first = run.first / SLOW_PAGES * SLOW_PAGES;
     run.end = run.first + SLOW_PAGES;
     if (run.end > run.arena->pages) return;
-    struct run fresh = {run.arena, run.first > neighbours ? run.first - neighbours : 0, run.end + neighbours};
-    if (fresh.end > run.arena->pages) fresh.end = run.arena->pages;
-    pthread_rwlock_wrlock(&run.arena->lock);
-    begin(&actor->watch);
-    must(actor, madvise(address_of(fresh), bytes_of(fresh), MADV_DONTNEED) == 0, ADVISING, "MADV_DONTNEED");
-    expect_zeros(actor, fresh, "discarded");
-    pthread_rwlock_unlock(&run.arena->lock);
-    for (size_t page = fresh.first; page < fresh.end; page++) {
-        fill(actor, run.arena, page, 1 + (unsigned)((start + page) % CONTENTS));
-    }
+    struct run around = {run.arena, run.first > neighbours ? run.first - neighbours : 0, run.end + neighbours};
+    if (around.end > run.arena->pages) around.end = run.arena->pages;
+    lay_out(actor, around, start, discards);
     sleep_microseconds(pause);
     pthread_mutex_lock(&slow.lock);
     for (size_t i = 0; i < SLOW_PAGES; i++) {
@@ -240,7 +242,7 @@ static void write_slowly(struct actor *actor) {
     if (madvise(slow.memory, SLOW_PAGES * PAGE, MADV_DONTNEED) != 0) give_up(ERRORS, "the source: %s", strerror(errno));
     pthread_mutex_unlock(&slow.lock);
     begin(&actor->watch);
-    check_pages(actor, run.arena, fresh.first, fresh.end, "written slowly");
+    check_pages(actor, run.arena, around.first, around.end, "written slowly");
     count(WRITES, SLOW_PAGES);
 }
 

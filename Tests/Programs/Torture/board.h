@@ -39,6 +39,11 @@ enum field {
     HANGS,
     ERRORS,
     HAS_TEXT,
+    /// How often others wrote.
+    DIRECT_READS,
+    FILE_READS,
+    CHILD_WRITES,
+    LOANS,
 };
 
 enum command { WORK, REST, END };

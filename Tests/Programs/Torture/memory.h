@@ -45,6 +45,9 @@ struct actor {
     pthread_t thread;
 };
 
+/// Threads that own memory.
+static size_t actor_count = 1;
+
 static uint64_t next(struct actor *actor) { return mixed(actor->random++); }
 static size_t below(struct actor *actor, size_t bound) { return (size_t)((next(actor) >> 33) % bound); }
 static int once_in(struct actor *actor, size_t times) { return below(actor, times) == 0; }

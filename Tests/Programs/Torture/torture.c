@@ -4,10 +4,10 @@
 ///     torture BOARD PLACE KIND SEED
 ///
 /// The kinds: plain (one thread), threads, forks, execs, any, and meets, which does nothing but write to pages that are
-/// about to merge; each with the letter p behind it where it also writes through pins.
+/// about to merge; each with the letter p behind it where others write too, through pins.
 /// It works until it has done as much as the seed says, or the board says that it is the end; when the board says so it
 /// rests, looking at its memory again and again. What goes wrong it writes onto the board, and ends with 3.
-#include "acts.h"
+#include "others.h"
 #include <signal.h>
 #include <spawn.h>
 #include <sys/prctl.h>
@@ -15,7 +15,6 @@
 #include <ucontext.h>
 
 static struct actor actors[ACTORS_MOST];
-static size_t actor_count = 1;
 static _Atomic int readers_go_on = 1;
 static char **own_arguments;
 extern char **environ;
@@ -145,8 +144,9 @@ static const struct choice choices[] = {
 
 static void act(struct actor *actor) {
     if (actor->flags & MEETS) {
-        if (actor->flags & BY_PINS) write_slowly(actor);
-        else meet(actor);
+        if (!(actor->flags & BY_PINS)) meet(actor);
+        else if (once_in(actor, 2)) write_slowly(actor);
+        else write_by_others(actor);
         count(OPERATIONS, 1);
         return;
     }
@@ -154,7 +154,7 @@ static void act(struct actor *actor) {
     for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) sum += choices[i].weight;
     size_t chosen = below(actor, sum);
     int forks = once_in(actor, actor->flags & OFTEN_FORKS ? 12 : 100);
-    int slowly = once_in(actor, 4);
+    int slowly = once_in(actor, 4), otherwise = once_in(actor, 4), lends = once_in(actor, 40);
     for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
         if (chosen < choices[i].weight) {
             actor->latest[2] = actor->latest[1];
@@ -166,6 +166,8 @@ static void act(struct actor *actor) {
         chosen -= choices[i].weight;
     }
     if (slowly) write_slowly(actor);
+    if (otherwise) write_by_others(actor);
+    if (lends) lend(actor);
     if (forks) fork_child(actor);
     count(OPERATIONS, 1);
 }
@@ -269,6 +271,8 @@ int main(int arguments_count, char **arguments) {
     struct sigaction action = {.sa_sigaction = fall, .sa_flags = SA_SIGINFO};
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
+    // Before anything merges: what is forked here has nothing to merge.
+    if (flags & BY_PINS) open_others(&actors[0], arguments[1]);
     if (flags & ANY && prctl(67 /* PR_SET_MEMORY_MERGE */, 1, 0, 0, 0) != 0) {
         give_up(ERRORS, "PR_SET_MEMORY_MERGE: %s", strerror(errno));
     }

@@ -7,11 +7,10 @@ struct InProcessTorture: ParsableCommand {
         commandName: "in-process",
         abstract: "Tortures same-page merging in one process, and checks every byte.",
         discussion: """
-            Rounds of about three seconds, each with a merger and regions of its own. In every second round rewritten \
-            pages (merged, written since, and equal again) are merged again, and nobody writes through pins: \
-            the short pin of a process_vm_writev cannot be seen by anybody, so it must not target rewritten pages while \
-            those merge. In the other rounds rewritten pages are left alone, and process_vm_writev (by this process, held \
-            up in the middle, and by a child process) and io_uring (registered buffers) write too.
+            Rounds of about three seconds, each with a merger and regions of its own. Threads, this process and others by \
+            process_vm_writev (held up in the middle too), reads with O_DIRECT, of a FUSE file past the page cache and by \
+            io_uring into registered buffers, and a network device (AF_XDP) write to the same memory; what cannot be had \
+            here is left out, and said.
 
             The exit status is 1 when a write was lost, a read was wrong, an operation failed, or (in a run of 30 \
             seconds or more with all kinds) fewer than 100000 pages were merged or fewer than 1000 writes met a \
@@ -59,8 +58,8 @@ struct InProcessTorture: ParsableCommand {
             seconds: seconds, seed: seed, mib: mib, kinds: try chosenKinds(),
             mutant: mutant.flatMap(Mutant.init(rawValue:)))
         // Forked first of all, before there are threads.
-        let child = WritingChild()
-        defer { child.end() }
+        let children = Children()
+        defer { children.end() }
         let findings = Findings()
         let contents = Contents()
         var report = Report(options: options)
@@ -69,7 +68,7 @@ struct InProcessTorture: ParsableCommand {
         let rounds = UInt64(max(2, seconds / 3 / 2 * 2))
         while Raw.now < start + length * 95 / 100, !findings.isBad {
             let round = Round(
-                number: report.rounds, options: options, contents: contents, findings: findings, child: child)
+                number: report.rounds, options: options, contents: contents, findings: findings, children: children)
             let left = start + length - Raw.now
             let (counters, statistics) = try round.run(nanoseconds: min(left, length / rounds))
             report.add(counters, statistics)

@@ -14,6 +14,16 @@ enum Kind: String, CaseIterable, ExpressibleByArgument {
     case vmslow
     /// process_vm_writev by a child process into this one.
     case vmchild
+    /// The same with a page of the source that comes late.
+    case vmstall
+    /// Reads with O_DIRECT, by descriptors that live no longer than the read.
+    case direct
+    /// The same by a thread with a table of descriptors of its own.
+    case table
+    /// Reads of a FUSE file with direct I/O, whose server answers late.
+    case fuse
+    /// A network device into memory that an AF_XDP socket has registered.
+    case device
     /// READ_FIXED of an io_uring into registered buffers.
     case uring
     /// fork, with a child that checks what it sees.
@@ -31,14 +41,11 @@ enum Kind: String, CaseIterable, ExpressibleByArgument {
     /// `run` 2, then 1.
     case run
 
-    /// Whether it writes behind the page tables: rewritten pages must be left alone then.
-    var pins: Bool {
+    /// Whether it writes whole blocks through pins that last a while.
+    var isSlow: Bool {
         switch self {
-        case .vm, .vmslow, .vmchild, .uring: true
+        case .vmslow, .vmstall, .direct, .table, .fuse: true
         default: false
         }
     }
-
-    /// Whether it owns blocks and writes to them.
-    var writes: Bool { self == .store || self == .pipe || pins }
 }

@@ -60,9 +60,10 @@ struct Owner {
     private mutating func sweep(discarding: Bool, _ counts: inout Counts) {
         let start = random.below(max(1, blocks.count / Block.perExtent)) * Block.perExtent
         let extent = blocks[start..<min(blocks.count, start + Block.perExtent)]
-        if kind == .vmslow, discarding {
-            bait(extent)
-            counts.discards += extent.count
+        if kind.isSlow {
+            let discards = discarding && !random.once(in: 4)
+            bait(extent, discarding: discards)
+            counts.discards += discards ? extent.count : 0
             counts.fills += 2 * extent.count
             return
         }
@@ -85,9 +86,14 @@ struct Owner {
         }
     }
 
-    /// Lays out pages that will merge in two or three scans, and writes to them at about that moment.
-    private mutating func bait(_ extent: ArraySlice<Int>) {
-        renew(Array(extent))
+    /// Lays out pages that will merge in two or three scans, and writes to them at about that moment. Without a discard they
+    /// lie where others have merged before and were written: those must not.
+    private mutating func bait(_ extent: ArraySlice<Int>, discarding: Bool) {
+        if discarding {
+            renew(Array(extent))
+        } else {
+            for block in extent where !scene.isStopping { fill(block, scene.contents.pick(&random)) }
+        }
         rest(scene.scanTime.load(ordering: .relaxed) * (100 + random.below(250)) / 100)
         for block in extent where !scene.isStopping { fill(block, scene.contents.pick(&random)) }
         for block in extent { verify(block) }

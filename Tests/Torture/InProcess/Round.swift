@@ -8,7 +8,7 @@ struct Round {
     let options: TortureOptions
     let contents: Contents
     let findings: Findings
-    let child: WritingChild
+    let children: Children
     private static let fieldCount = 4
 
     var kinds: Set<Kind> {
@@ -117,7 +117,20 @@ struct Round {
                 findings.count("vmslow: userfaultfd is not permitted")
             }
         }
-        if kinds.contains(.vmchild) { list.append((ChildWrites(child: child), .vmchild)) }
+        if kinds.contains(.vmchild) { list.append((ChildWrites(child: children.writing, stalls: false), .vmchild)) }
+        if kinds.contains(.vmstall) { list.append((ChildWrites(child: children.stalling, stalls: true), .vmstall)) }
+        func add(_ kind: Kind, _ make: () throws(TortureError) -> any Transport) {
+            guard kinds.contains(kind) else { return }
+            do throws(TortureError) {
+                list.append((try make(), kind))
+            } catch {
+                findings.count("\(kind.rawValue) left out: \(error)")
+            }
+        }
+        add(.direct) { () throws(TortureError) in try DirectReads(hasOwnTable: false) }
+        add(.table) { () throws(TortureError) in try DirectReads(hasOwnTable: true) }
+        add(.fuse) { () throws(TortureError) in FileReads(server: try children.files.get()) }
+        add(.device) { () throws(TortureError) in try DeviceWrites() }
         if kinds.contains(.uring) {
             if let ring = RingReads() {
                 list.append((ring, .uring))
@@ -160,6 +173,23 @@ struct Round {
             }
         }
         scene.merger.stop()
+    }
+}
+
+/// Processes that write into this one; started before there are threads, they live as long as the torture.
+struct Children {
+    let writing = WritingChild()
+    let stalling = WritingChild()
+    let files: Result<FileServer, TortureError>
+
+    init() {
+        files = Result { () throws(TortureError) in try FileServer() }
+    }
+
+    func end() {
+        writing.end()
+        stalling.end()
+        if case .success(let server) = files { server.end() }
     }
 }
 

@@ -12,6 +12,7 @@ enum Mutant: String, CaseIterable {
     case writeProtection = "write-protection"
     case secondCompare = "second-compare"
     case pagemapRule = "pagemap-rule"
+    case rewrittenPages = "rewritten-pages"
 
     /// As in `RemapMutants`.
     var bits: UInt8 {
@@ -19,6 +20,10 @@ enum Mutant: String, CaseIterable {
         case .writeProtection: 1
         case .secondCompare: 2
         case .pagemapRule: 4
+        case .rewrittenPages: 16
         }
     }
+
+    /// As the agent wants it: the character so many behind "0".
+    var letter: String { String(UnicodeScalar(48 + bits)) }
 }

@@ -19,7 +19,7 @@ struct WritingChild: Sendable {
         if process == 0 {
             tw_close(pair[0])
             // SAFETY: the parcel is shared memory.
-            unsafe tw_serve_writes(pair[1], parent, parcel.pointer)
+            unsafe tw_serve_writes(pair[1], parent, parcel.pointer, Block.bytes)
         }
         tw_close(pair[1])
         descriptor = pair[0]
@@ -27,7 +27,7 @@ struct WritingChild: Sendable {
 
     func end() {
         tw_close(descriptor)
-        _ = tw_wait(process)
+        tw_kill(process)
         parcel.free()
     }
 }
@@ -35,15 +35,15 @@ struct WritingChild: Sendable {
 /// process_vm_writev by a child process.
 struct ChildWrites: ParcelTransport {
     let child: WritingChild
+    /// Whether whole blocks wait for a page of their source, our pages being pinned.
+    let stalls: Bool
     var parcel: Parcel { child.parcel }
 
     func deliver(_ size: Int, to address: UInt, block: UInt) -> Int? {
-        var command = tw_command(address: UInt64(address), size: UInt64(size))
-        var answer: Int64 = 0
-        // SAFETY: both live during the calls.
-        guard unsafe tw_write(child.descriptor, &command, 16) == 16, unsafe tw_read(child.descriptor, &answer, 8) == 8
-        else { return -1 }
-        return answer == size ? nil : Int(answer)
+        let chance = Raw.now &* 0x9E37_79B9_7F4A_7C15 >> 20
+        let stall = stalls && size == Block.bytes ? 1 + (chance >> 8) % (chance % 4 == 0 ? 4_000_000 : 200_000) : 0
+        let done = tw_ask_for_write(child.descriptor, address, size, stall)
+        return done == size ? nil : done
     }
 
     /// The child lives on for the next round.

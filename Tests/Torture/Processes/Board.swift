@@ -15,6 +15,7 @@ struct Board: Sendable {
         case operations, writes, pagesVerified, pagesRead, mergedSeen, sharingBroken, forks, execs, spawns, ends
         case refused
         case longest, longestWhat, wrong, hangs, errors, hasText
+        case directReads, fileReads, childWrites, loans
     }
 
     enum Command: UInt64 { case work, rest, end }

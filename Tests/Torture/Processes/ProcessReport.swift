@@ -52,6 +52,8 @@ struct ProcessReport {
             ("forks", board.sum(.forks)), ("execs", board.sum(.execs)), ("other programs started", board.sum(.spawns)),
             ("programs that ended by themselves", board.sum(.ends)),
             ("calls refused as the kernel does", board.sum(.refused)),
+            ("reads with O_DIRECT", board.sum(.directReads)), ("reads of a FUSE file", board.sum(.fileReads)),
+            ("writes by another process", board.sum(.childWrites)), ("times that pages were lent", board.sum(.loans)),
             ("pages merged", UInt64(daemons.merged)),
             ("writes that met a merge in flight", UInt64(daemons.writesWaited)),
             ("pages that changed before they were merged", UInt64(daemons.changed)),

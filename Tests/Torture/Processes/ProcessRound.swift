@@ -13,7 +13,7 @@ struct ProcessRound {
     let tool: String
     let script: String
 
-    /// In every second round the programs write through pins too; not so in the others, so that more pages merge.
+    /// In every second round others write through pins too; not so in the rest, so that more pages merge.
     var byPins: Bool { options.pins ?? (number % 2 == 1) }
 
     func run(nanoseconds: UInt64) throws -> Watcher.Sums {
@@ -25,7 +25,7 @@ struct ProcessRound {
             samepage: options.samepage, socket: socket, log: "\(folder)/daemon.log", epoch: epoch)
         board.command(.work)
         var environment: [String: String] = [:]
-        if let mutant = options.mutant { environment["SAMEPAGE_MUTANTS"] = "\(mutant.bits)" }
+        if let mutant = options.mutant { environment["SAMEPAGE_MUTANTS"] = mutant.letter }
         // A safety that is missing shows where writes meet merges; who kills and stops only keeps them apart.
         let kinds = options.mutant == nil ? Crew.kinds : Array(repeating: "meets", count: board.places)
         let crew = Crew(

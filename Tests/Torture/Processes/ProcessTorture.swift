@@ -11,7 +11,8 @@ struct ProcessTorture: ParsableCommand {
             Rounds, each with a daemon and programs of its own: in a storm the programs do everything with their memory \
             that programs do, while they and the daemon are killed, stopped and started at random; then all rest, and \
             sharing must be back within four full scans of a new daemon; then all end, and the daemon must hold nothing \
-            any more. In every second round rewritten pages are left alone, and programs write through pins too.
+            any more. In every second round others write too, through pins: the kernel, by O_DIRECT and for a FUSE file, and \
+            other processes; and pages are lent to pipes.
 
             The exit status is 1 when a byte was wrong, a program had to wait longer than a second, something \
             failed, or (in a run of 30 seconds or more) too little was merged, written or killed.
