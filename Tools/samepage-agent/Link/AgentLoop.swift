@@ -9,7 +9,8 @@ func agentMain() {
     while !mustAgentThreadEnd, !link.mustRest {
         runPendingJob()
         lastThread.look()
-        if link.needsLook { lookAfterRanges() }
+        if unsafe lm_atomic_load(&agentThread.isLookWanted) != 0 { link.needsLook = true }
+        if link.needsLook, now() >= link.lookDue { lookAfterRanges() }
         if link.stage == .closed, wantsConnection(), now() >= link.deadline { connect() }
         if link.stage == .greeting, now() >= link.deadline { disconnect(retryAfter: backOff()) }
         if let due = link.uploadTrimDue, now() >= due { trimUpload() }
@@ -61,14 +62,13 @@ private func wantsConnection() -> Bool { withAgentLock { ranges.count > 0 } }
 /// How long to sleep: nothing before that happens by itself. `nil`: for ever.
 private func timeout() -> UInt64? {
     if link.doorbell < 0 { return 100_000_000 }
+    var due = link.needsLook ? link.lookDue : nil
     switch link.stage {
-    case .closed: return wantsConnection() ? remaining(link.deadline) : nil
-    case .greeting: return remaining(link.deadline)
-    case .serving:
-        let due = link.needsLook ? link.examinationDue : nil
-        guard let trim = link.uploadTrimDue else { return due.map(remaining) }
-        return remaining(min(due ?? trim, trim))
+    case .closed: if wantsConnection() { due = min(due ?? link.deadline, link.deadline) }
+    case .greeting: due = min(due ?? link.deadline, link.deadline)
+    case .serving: if let trim = link.uploadTrimDue { due = min(due ?? trim, trim) }
     }
+    return due.map(remaining)
 }
 
 /// Gives back the memory of pages that were handed to the daemon, which has copies of its own: it asks for many of them
@@ -95,11 +95,9 @@ private func wait(_ nanoseconds: UInt64?) {
     poll(&socket, &bell, &spare, nanoseconds)
     if spare.found != 0 {
         SpareBell.answer()
-        link.needsLook = true
     }
     if bell.found != 0 || link.doorbell < 0 {
         answerDoorbell()
-        link.needsLook = true
     }
     if socket.found != 0, link.stage != .closed { receiveMessage() }
 }

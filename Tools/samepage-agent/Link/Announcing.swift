@@ -3,11 +3,12 @@ import CLinuxMemory
 /// Looks after the ranges: examines new ones, tells the daemon of those that came and went, takes out the latter.
 func lookAfterRanges() {
     link.needsLook = false
+    // What happens from here on wants another look.
+    unsafe lm_atomic_store(&agentThread.isLookWanted, 0)
+    link.lookDue = now() + 100_000_000
     let canMerge = unsafe link.stage == .serving && work.remapper != nil
     if canMerge, ranges.needExamination {
-        if now() >= link.examinationDue {
-            link.examinationDue = now() + (examineRanges() ? 100_000_000 : seconds(1))
-        }
+        if !examineRanges() { link.lookDue = now() + seconds(1) }
         // What changed meanwhile is looked at a little later.
         if ranges.needExamination { link.needsLook = true }
     }

@@ -30,8 +30,8 @@ struct LinkState {
     var failures: UInt32 = 0
     /// When to connect again, or when to stop waiting for the welcome (monotonic).
     var deadline: UInt64 = 0
-    /// When the ranges may be examined again.
-    var examinationDue: UInt64 = 0
+    /// When they may be looked after again.
+    var lookDue: UInt64 = 0
     /// The ranges may need something.
     var needsLook = true
     /// The store of the last welcome; both 0 before the first.

@@ -36,6 +36,7 @@ func beServed(_ welcome: WireWelcome, _ descriptors: inout PassedDescriptors) ->
     link.failures = 0
     link.stage = .serving
     link.needsLook = true
+    link.lookDue = 0
     return true
 }
 

@@ -96,6 +96,7 @@ func runPendingJob() {
     guard unsafe lm_atomic_replace(&jobSlot.state, JobSlot.posted, JobSlot.running) != 0 else { return }
     unsafe jobSlot.result = jobSlot.job.run()
     unsafe lm_atomic_store(&jobSlot.state, JobSlot.done)
+    link.needsLook = true
     _ = unsafe lm_futex_wake(&jobSlot.state, 1)
 }
 

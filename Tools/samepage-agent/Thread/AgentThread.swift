@@ -12,6 +12,8 @@ struct AgentThreadState {
     var process: UInt32 = 0
     /// 1 when the doorbell rang and the thread has not looked yet.
     var bellRang: UInt32 = 0
+    /// 1 when the thread is to look after the ranges, and has not begun to.
+    var isLookWanted: UInt32 = 0
     /// 1 where no thread may be started: a child that was forked without its libc knowing.
     var isForbidden: UInt32 = 0
     /// How many calls of the program are under way that need the process without the agent's thread.
@@ -93,9 +95,9 @@ func ringDoorbell() {
     }
 }
 
-/// As ``ringDoorbell()``, without a system call when it rang already.
+/// Has the agent's thread look after the ranges. No system call where it is about to do so, at most a tenth of a second later.
 func ringDoorbellOnce() {
-    if unsafe lm_atomic_exchange(&agentThread.bellRang, 1) == 0 { ringDoorbell() }
+    if unsafe lm_atomic_exchange(&agentThread.isLookWanted, 1) == 0 { ringDoorbell() }
 }
 
 private let agentThreadBody: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { _ in
