@@ -36,7 +36,7 @@ func lockForProgram(_ number: Int, _ address: UInt, _ size: Int, _ flags: Int) -
         nextLock(number == Int(LM_SYS_MLOCK) ? .mlock : .mlock2, number, Int(bitPattern: address), size, flags)
     }
     guard isWatching, let end = pageEnd(start, size &+ Int(address - start)) else { return call() }
-    unmergeBeforeLock(start, end)
+    unmergeBeforeCall(start, end)
     guard enterCall() else { return call() }
     // Before the call, which may take long: the agent leaves them alone from here on.
     ranges.markUnfit(start, end, retry: false)
@@ -52,8 +52,9 @@ func lockForProgram(_ number: Int, _ address: UInt, _ size: Int, _ flags: Int) -
     return result
 }
 
-/// Gives pages over frames anonymous memory: a page that the kernel copies in place when it locks it would not merge again.
-private func unmergeBeforeLock(_ start: UInt, _ end: UInt) {
+/// Gives pages over frames anonymous memory, before a call that frames would answer otherwise, or copies made in place, which
+/// do not merge again.
+func unmergeBeforeCall(_ start: UInt, _ end: UInt) {
     guard enterCall() else { return }
     let hasFrames = ranges.hasFrames(start, end)
     AgentLock.release()
@@ -69,7 +70,7 @@ func unlockForProgram(_ address: UInt, _ size: Int) -> Int32 {
 
 func lockAllForProgram(_ flags: Int32) -> Int32 {
     guard !isAgentOff else { return lockAllByKernel(flags) }
-    if flags & Int32(LM_MCL_CURRENT) != 0 { unmergeBeforeLock(0, UInt.max & ~4095) }
+    if flags & Int32(LM_MCL_CURRENT) != 0 { unmergeBeforeCall(0, UInt.max & ~4095) }
     guard enterCall() else { return lockAllByKernel(flags) }
     let before = unsafe lm_atomic_load(&locksFuture)
     unsafe lm_atomic_store(&locksFuture, flags & Int32(LM_MCL_FUTURE) != 0 ? 1 : 0)
@@ -125,7 +126,8 @@ func unlockAllForProgram() -> Int32 {
     return result
 }
 
-private func examineAgain(_ start: UInt, _ end: UInt) {
+/// What a call was about may be fit now: the agent's thread looks.
+func examineAgain(_ start: UInt, _ end: UInt) {
     guard enterCall() else { return }
     let isKnown = ranges.touches(start, end)
     if isKnown { ranges.markForExamination(start, end) }

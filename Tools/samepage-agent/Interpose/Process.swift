@@ -16,6 +16,11 @@ func controlForProgram(_ option: Int32, _ a: Int, _ b: Int, _ c: Int, _ d: Int) 
         guard a == 0, b == 0, c == 0, d == 0 else { return -Int32(LM_EINVAL) }
         return Int32(bitPattern: unsafe lm_atomic_load(&mergesAny))
     }
+    if option == Int32(LM_PR_SET_VMA) {
+        return nameForProgram(UInt(bitPattern: b), c) {
+            Int32(truncatingIfNeeded: lm_system_call(Int(LM_SYS_PRCTL), Int(option), a, b, c, d, 0))
+        }
+    }
     guard option == Int32(LM_PR_SET_SECCOMP) else {
         return Int32(truncatingIfNeeded: lm_system_call(Int(LM_SYS_PRCTL), Int(option), a, b, c, d, 0))
     }

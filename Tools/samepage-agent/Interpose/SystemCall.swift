@@ -23,6 +23,8 @@ public func interposedSyscall(
     case Int(LM_SYS_MSEAL): answer(sealForProgram(UInt(bitPattern: a), b, c))
     case Int(LM_SYS_IOCTL): answer(Int(controlDevice(int(a), UInt(bitPattern: b), c)))
     case Int(LM_SYS_MOVE_PAGES): answer(movePages(a, b, c, d, e, f))
+    case Int(LM_SYS_MBIND): answer(bindForProgram(UInt(bitPattern: a), b, c, d, e, f))
+    case Int(LM_SYS_GET_MEMPOLICY): answer(policyForProgram(a, b, c, d, e))
     case Int(LM_SYS_PRCTL): answer(Int(controlForProgram(int(a), b, c, d, e)))
     case Int(LM_SYS_SECCOMP): answer(filterForProgram(a, b, c))
     case Int(LM_SYS_VMSPLICE): answer(lendForProgram(a, b, c, d))

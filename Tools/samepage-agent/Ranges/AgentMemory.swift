@@ -2,7 +2,7 @@ internal import CLinuxMemory
 
 /// All memory of the agent: one stretch of address space, reserved when the library is loaded, away from where the kernel
 /// puts what the program maps. Nothing of it can be used, and it counts as address space only, until a part makes some
-/// of itself writable. Nothing of the agent lies anywhere else: a hole that the program makes in its own memory is the
+/// of itself writable. It is left out of core dumps. Nothing of the agent lies anywhere else: a hole that the program makes in its own memory is the
 /// program's.
 struct AgentMemory {
     /// The first address, a multiple of 2 MiB; 0 where there is none.
@@ -39,6 +39,7 @@ struct AgentMemory {
         guard lm_is_error(result) == 0 else { return false }
         let start = UInt(bitPattern: result)
         _ = lm_madvise(start, size, Int32(LM_MADV_NOHUGEPAGE))
+        _ = lm_madvise(start, size, Int32(LM_MADV_DONTDUMP))
         mapped = (start, start + UInt(size))
         base = (start + alignment - 1) & ~(alignment - 1)
         return true
@@ -86,6 +87,7 @@ struct AgentMemory {
     /// Makes a stretch what it was at the start, whatever lies there now: nobody else can map there meanwhile.
     func clear(_ start: UInt, _ size: Int) {
         _ = lm_mmap(start, size, Int32(LM_PROT_NONE), AgentMemory.flags | Int32(LM_MAP_FIXED), -1, 0)
+        _ = lm_madvise(start, size, Int32(LM_MADV_DONTDUMP))
     }
 
     /// Gives the large parts of the reservation back to the program, for good: what it may map or lock is limited.

@@ -3,6 +3,7 @@ import CLinuxMemory
 /// Carries out `count` sites in `buffers.sites`, ascending by area and page; fills `buffers.outcomes`.
 func merge(count: Int) -> WireWork {
     var done = WireWork()
+    keepFramesInCoreDumps()
     work.budget.refresh()
     var next = 0
     while next < count {

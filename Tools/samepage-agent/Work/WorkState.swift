@@ -14,6 +14,8 @@ struct WorkState {
     var cpu = CPUBudget()
     /// Pages taken back from forked children.
     var takenBack = TakenBack()
+    /// Frames are written into core dumps, as far as can be.
+    var dumpsFrames = false
     /// The checksum function for this processor.
     var xxh3: samepage_xxh3_function?
 
