@@ -17,7 +17,7 @@ public import ScanPolicy
 /// 2. *select*: the policy passes over some (`Select/`).
 /// 3. *checksum*: changed pages get a checksum. One that differs from the last scan's makes the page wait (`Checksum/`).
 /// 4. *match*: the others are looked up in the stable tree, then in the unstable tree (`Match/`).
-/// 5. *merge*: the matches of the batch become one plan for the memory to carry out (`Merge/`).
+/// 5. *merge*: the matches of the batch become one plan for the memory to carry out (`Drive/`).
 /// 6. *record*: what became of each page updates trees, nodes and counters (`Record/`).
 ///
 /// The merger calls neither the system nor a clock and never sleeps: ``next(time:)`` says what it needs, and whoever drives
