@@ -1,9 +1,9 @@
 import CLinuxMemory
 import Wire
 
-/// The memory through which an agent hands pages to the daemon: the agent maps it shared and fills it, the daemon
-/// reads it as a file. Read that way a page is copied once, whatever the agent writes meanwhile, and a hole that the
-/// agent punches into it is zeros, not a signal.
+/// The memory through which an agent hands pages to the daemon: the agent writes them to a file, and the daemon reads
+/// that file. Read that way a page is copied once, whatever the agent writes meanwhile, and a hole that the agent
+/// punches into it is zeros, not a signal.
 ///
 /// Nothing here changes the file: an agent that writes to it from memory that never comes (userfaultfd, FUSE) holds its
 /// lock for as long as it likes. Reading takes no lock; agents empty the buffer themselves.
