@@ -7,8 +7,11 @@ internal import CLinuxMemory
 enum NextCall: Int {
     case fork, bareFork, clone, daemon, forkpty, createThread, startThread
     case mmap, mmap64, munmap, madvise, mprotect, mremap, mlock, mlock2, munlock, mlockall, munlockall, syscall
+    case opendir, closedir, scandir, scandir64, open, open64, openat, openat64
+    case openChecked, open64Checked, openatChecked, openat64Checked
+    case stat, stat64, fstatat, fstatat64, statx
 
-    static var count: Int { NextCall.syscall.rawValue + 1 }
+    static var count: Int { NextCall.statx.rawValue + 1 }
 
     /// The name that the linker knows.
     fileprivate var name: StaticString {
@@ -32,14 +35,31 @@ enum NextCall: Int {
         case .mlockall: "mlockall"
         case .munlockall: "munlockall"
         case .syscall: "syscall"
+        case .opendir: "opendir"
+        case .closedir: "closedir"
+        case .scandir: "scandir"
+        case .scandir64: "scandir64"
+        case .open: "open"
+        case .open64: "open64"
+        case .openat: "openat"
+        case .openat64: "openat64"
+        case .openChecked: "__open_2"
+        case .open64Checked: "__open64_2"
+        case .openatChecked: "__openat_2"
+        case .openat64Checked: "__openat64_2"
+        case .stat: "stat"
+        case .stat64: "stat64"
+        case .fstatat: "fstatat"
+        case .fstatat64: "fstatat64"
+        case .statx: "statx"
         }
     }
 }
 
 /// Where the next definitions are; 0 where there is none.
-nonisolated(unsafe) private var nextPlaces = InlineArray<19, UInt>(repeating: 0)
+nonisolated(unsafe) private var nextPlaces = InlineArray<36, UInt>(repeating: 0)
 /// Bit n is set if call n is another library's than libc.
-nonisolated(unsafe) private var nextIsForeign: UInt32 = 0
+nonisolated(unsafe) private var nextIsForeign: UInt64 = 0
 
 /// Looks up all of them: in the constructor.
 func findNextCalls() {
@@ -50,7 +70,7 @@ func findNextCalls() {
         }
         unsafe nextPlaces[number] = UInt(bitPattern: place)
         if unsafe nextPlaces[number] < libc.start || nextPlaces[number] >= libc.end {
-            unsafe nextIsForeign |= 1 << UInt32(number)
+            unsafe nextIsForeign |= 1 << UInt64(number)
         }
     }
 }
@@ -63,7 +83,7 @@ func next(_ call: NextCall) -> UnsafeMutableRawPointer? {
 
 /// The next definition of a call, if it is not libc's own, which only asks the kernel.
 private func foreign(_ call: NextCall) -> UnsafeMutableRawPointer? {
-    guard unsafe nextIsForeign >> UInt32(call.rawValue) & 1 != 0 else { return nil }
+    guard unsafe nextIsForeign >> UInt64(call.rawValue) & 1 != 0 else { return nil }
     return unsafe UnsafeMutableRawPointer(bitPattern: nextPlaces[call.rawValue])
 }
 

@@ -10,88 +10,27 @@ func mustStayOff(_ environment: Environment) -> Bool {
     // Without /proc nothing is merged anyway.
     guard file >= 0, let status = StatusFile(descriptor: file, again: false) else { return true }
     if let mode = status.number("Seccomp:"), mode != 0 { return true }
-    var name = ProgramName()
-    // SAFETY: the room has that size.
-    let length = unsafe withUnsafeMutableBytes(of: &name.room) { room in
-        unsafe lm_program_path(room.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self), 1024)
+    var room = InlineArray<1024, UInt8>(repeating: 0)
+    // SAFETY: the room has that size, and the path no more bytes.
+    return unsafe withUnsafeMutableBytes(of: &room) { room in
+        let length = unsafe lm_program_path(
+            room.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self), room.count)
+        var start = length
+        while start > 0, unsafe room[start - 1] != UInt8(ascii: "/") { start -= 1 }
+        let name = unsafe UnsafeRawBufferPointer(rebasing: room[start..<length]).assumingMemoryBound(to: UInt8.self)
+        return unsafe isUnmerged(name, environment)
     }
-    name.cut(length)
-    return unsafe name.isShipped || name.isListed(unsafe environment.value(of: "SAMEPAGE_NO_MERGE"))
 }
 
-/// The name of the program's file, without its folders.
-@safe
-struct ProgramName {
-    var room = InlineArray<1024, UInt8>(repeating: 0)
-    private var start = 0
-    private var end = 0
-
-    /// Takes the last part of a path of so many bytes.
-    mutating func cut(_ length: Int) {
-        end = max(0, length)
-        start = end
-        while start > 0, room[start - 1] != UInt8(ascii: "/") { start -= 1 }
-    }
-
-    /// Programs that are never merged with `--merge-any`'s help or without, and why.
-    var isShipped: Bool {
-        // Chromium and what is built on it: the process that starts all others looks into /proc/self/task before it
-        // confines itself, and ends when it finds a thread that it did not start.
-        matches("chrome") || matches("chromium") || matches("chromium-browser") || matches("headless_shell")
-            || matches("electron*") || matches("brave") || matches("msedge") || matches("opera")
-            || matches("vivaldi-bin") || matches("QtWebEngineProcess")
-    }
-
-    /// Whether one of the patterns in a list, divided by `:` or `,`, fits.
-    func isListed(_ list: UnsafePointer<CChar>?) -> Bool {
-        guard var pattern = unsafe list else { return false }
-        while true {
-            var length = 0
-            // SAFETY: up to the zero byte.
-            while unsafe !isEnd(pattern[length]) { length += 1 }
-            if length > 0 {
-                // SAFETY: so many bytes of the list.
-                let fits = unsafe pattern.withMemoryRebound(to: UInt8.self, capacity: length) {
-                    unsafe matches($0, length)
-                }
-                if fits { return true }
-            }
-            if unsafe pattern[length] == 0 { return false }
-            unsafe pattern += length + 1
-        }
-    }
-
-    /// Whether a byte ends a pattern of a list.
-    private func isEnd(_ byte: CChar) -> Bool { byte == 0 || byte == 58 || byte == 44 }
-
-    private func matches(_ pattern: StaticString) -> Bool {
-        unsafe matches(pattern.utf8Start, pattern.utf8CodeUnitCount)
-    }
-
-    /// Whether the name fits a pattern, in which `*` stands for any bytes.
-    private func matches(_ pattern: UnsafePointer<UInt8>, _ length: Int) -> Bool {
-        var place = start
-        var next = 0
-        var afterStar: Int?
-        var retry = start
-        while place < end {
-            // SAFETY: below the length.
-            if next < length, unsafe pattern[next] == UInt8(ascii: "*") {
-                next += 1
-                afterStar = next
-                retry = place
-            } else if next < length, unsafe pattern[next] == room[place] {
-                next += 1
-                place += 1
-            } else if let afterStar {
-                next = afterStar
-                retry += 1
-                place = retry
-            } else {
-                return false
-            }
-        }
-        while next < length, unsafe pattern[next] == UInt8(ascii: "*") { next += 1 }
-        return start < end && next == length
+/// Whether a program of that name is not merged.
+private func isUnmerged(_ name: UnsafeBufferPointer<UInt8>, _ environment: Environment) -> Bool {
+    if unsafe UnmergedPrograms.reason(name) != nil { return true }
+    guard let list = unsafe environment.value(of: "SAMEPAGE_NO_MERGE") else { return false }
+    var length = 0
+    // SAFETY: up to the zero byte that ends the variable.
+    while unsafe list[length] != 0 { length += 1 }
+    // SAFETY: so many bytes.
+    return unsafe list.withMemoryRebound(to: UInt8.self, capacity: length) {
+        unsafe UnmergedPrograms.isListed(name, in: UnsafeBufferPointer(start: $0, count: length))
     }
 }

@@ -23,6 +23,13 @@ func correctThreadCount(by change: Int32) {
     _ = unsafe lm_atomic_add(count, UInt32(bitPattern: change))
 }
 
+/// Whether the program has no thread but the one that asks; `false` where libc's count is not known.
+func programHasOneThread() -> Bool {
+    guard let count = unsafe UnsafeMutablePointer<UInt32>(bitPattern: threadCount) else { return false }
+    // SAFETY: libc's own variable.
+    return unsafe lm_atomic_load(count) <= 1
+}
+
 /// A thread of the program ends by the exit system call.
 func announceThreadEnd(status: Int) {
     guard isAgentHere, unsafe lm_atomic_load(&agentThread.state) == 2 else { return }
