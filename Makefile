@@ -4,7 +4,7 @@ SWIFT ?= swift
 # Seconds of `make torture`, and the seed of all that it does.
 SECONDS ?= 30
 SEED ?= 1
-# Further arguments of `make demo`, for example ARGS="--mib 512 --processes 8".
+# Further arguments of `make demo` and `make programs`, for example ARGS="--mib 512 --processes 8", ARGS="--rounds 3".
 ARGS ?=
 
 FOLDERS := Package.swift $(wildcard Modules Plugins Shims Tools Tests Benchmarks Examples)
@@ -12,7 +12,7 @@ FOLDERS := Package.swift $(wildcard Modules Plugins Shims Tools Tests Benchmarks
 # Where `make install` puts things.
 PREFIX ?= /usr/local
 
-.PHONY: help setup build install test demo bench torture lint format clean
+.PHONY: help setup build install test demo bench torture programs lint format clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -38,6 +38,10 @@ torture: setup ## Look for lost writes in one process and across processes, each
 	@for product in samepage samepage-agent samepage-torture; do $(SWIFT) build -c release --product $$product >&2 || exit 1; done
 	@tool="$$($(SWIFT) build -c release --show-bin-path)/samepage-torture"; \
 		"$$tool" --seconds $(SECONDS) --seed $(SEED) && "$$tool" processes --seconds $(SECONDS) --seed $(SEED)
+
+programs: setup ## Run real programs plainly and merged, and compare what they do (as root)
+	@for product in samepage samepage-agent; do $(SWIFT) build -c release --product $$product >&2 || exit 1; done
+	@Tests/Programs/Real/run $(ARGS) "$$($(SWIFT) build -c release --show-bin-path)/samepage"
 
 lint: ## Check the format of all Swift sources
 	$(SWIFT) format lint --strict --recursive $(FOLDERS)
