@@ -7,6 +7,8 @@
 enum {
     LM_O_RDONLY = 0,
     LM_O_RDWR = 2,
+    /// For neither reading nor writing, with the rights for both.
+    LM_O_NO_ACCESS = 3,
     LM_O_NONBLOCK = 0x800,
     LM_O_CLOEXEC = 0x80000,
     /// Only to name the file.

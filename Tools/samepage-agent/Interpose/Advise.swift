@@ -58,14 +58,15 @@ private func markMergeable(_ start: UInt, _ end: UInt) -> Int32 {
 /// MADV_UNMERGEABLE: returns when the pages have memory of their own again.
 private func markUnmergeable(_ start: UInt, _ end: UInt) -> Int32 {
     let mapped = testMapped(start, end)
-    guard takeOff(start, end) else { return -Int32(LM_EAGAIN) }
+    guard takeOff(start, end, inPlace: true) else { return -Int32(LM_EAGAIN) }
     return mapped
 }
 
 /// Makes pages unwanted, and gives those that lie over frames memory of their own.
 ///
+/// - Parameter inPlace: See ``unmergeForProgram(_:_:inPlace:)``.
 /// - Returns: `false` when some still share, for want of memory.
-func takeOff(_ start: UInt, _ end: UInt) -> Bool {
+func takeOff(_ start: UInt, _ end: UInt, inPlace: Bool = false) -> Bool {
     guard enterCall() else { return true }
     ranges.markUnwanted(start, end)
     let hasFrames = ranges.hasFrames(start, end)
@@ -74,7 +75,7 @@ func takeOff(_ start: UInt, _ end: UInt) -> Bool {
         ringDoorbellOnce()
         return true
     }
-    let before = performJob(.unmerge(start: start, end: end)) >= 0
+    let before = performJob(.unmerge(start: start, end: end, inPlace: inPlace)) >= 0
     guard enterCall() else { return before }
     // Rewritten pages, and all where the agent could do nothing: the same bytes, in memory of their own.
     let isDone = before || breakSharing(start, end)

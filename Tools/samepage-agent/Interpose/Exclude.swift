@@ -100,7 +100,7 @@ private func takeOffUnwanted(_ start: UInt, _ end: UInt) -> Bool {
     guard enterCall() else { return true }
     let hasFrames = ranges.hasFrames(start, end)
     AgentLock.release()
-    return !hasFrames || performJob(.unmerge(start: start, end: end)) >= 0
+    return !hasFrames || performJob(.unmerge(start: start, end: end, inPlace: false)) >= 0
 }
 
 /// Takes over the daemon's setting, on the agent's thread: what is merged and should not be gets memory of its own.

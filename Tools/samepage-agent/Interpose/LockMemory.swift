@@ -58,7 +58,7 @@ func unmergeBeforeCall(_ start: UInt, _ end: UInt) {
     guard enterCall() else { return }
     let hasFrames = ranges.hasFrames(start, end)
     AgentLock.release()
-    if hasFrames { _ = performJob(.unmerge(start: start, end: end)) }
+    if hasFrames { _ = performJob(.unmerge(start: start, end: end, inPlace: false)) }
 }
 
 func unlockForProgram(_ address: UInt, _ size: Int) -> Int32 {

@@ -33,7 +33,7 @@ func controlForProgram(_ option: Int32, _ a: Int, _ b: Int, _ c: Int, _ d: Int) 
 private func mergeAny(_ isOn: Bool) -> Int32 {
     guard isOn else {
         guard unsafe lm_atomic_exchange(&mergesAny, 0) != 0, isWatching else { return 0 }
-        return takeOff(0, UInt.max & ~4095) ? 0 : -Int32(LM_ENOMEM)
+        return takeOff(0, UInt.max & ~4095, inPlace: true) ? 0 : -Int32(LM_ENOMEM)
     }
     guard unsafe lm_atomic_exchange(&mergesAny, 1) == 0, enterCall() else { return 0 }
     let isWanted = wantAllMappings()

@@ -2,8 +2,8 @@ internal import CLinuxMemory
 
 /// What a thread of the program lets the agent's thread do while it waits.
 enum AgentJob {
-    /// Give the pages between two addresses memory of their own: LINK's `unmergeForProgram`.
-    case unmerge(start: UInt, end: UInt)
+    /// Give the pages between two addresses memory of their own; see ``unmergeForProgram(_:_:inPlace:)``.
+    case unmerge(start: UInt, end: UInt, inPlace: Bool)
     /// mremap of memory that lies over frames.
     case move(MoveRequest)
     /// MADV_DONTNEED and the like on pages over frames whose protection or advice only the kernel knows.
@@ -20,7 +20,7 @@ enum AgentJob {
     /// Does it.
     func run() -> Int {
         switch self {
-        case .unmerge(let start, let end): Int(unmergeForProgram(start, end))
+        case .unmerge(let start, let end, let inPlace): Int(unmergeForProgram(start, end, inPlace: inPlace))
         case .move(let request): request.run()
         case .discard(let start, let end, let advice): discardByMap(start, end, advice)
         case .giveWay(let start, let end): samepage_agent.giveWay(start, end)
@@ -106,7 +106,7 @@ struct JobSlot {
     var turn: UInt32 = 0
     /// See the constants.
     var state: UInt32 = 0
-    var job = AgentJob.unmerge(start: 0, end: 0)
+    var job = AgentJob.unmerge(start: 0, end: 0, inPlace: true)
     var result = 0
 
     static var empty: UInt32 { 0 }

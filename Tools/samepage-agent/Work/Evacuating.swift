@@ -8,7 +8,8 @@ let runsOfHold = 16
 func evacuate(segment number: UInt32) -> WireWork {
     var done = WireWork()
     work.budget.refresh()
-    guard unsafe work.remapper != nil else { return done }
+    // Own memory in place would free nothing of the segment.
+    guard let remapper = unsafe work.remapper, unsafe !remapper.pointee.lookForOnlookers() else { return done }
     var cursor: UInt = 0
     var goesOn = true
     while goesOn {
@@ -73,6 +74,7 @@ private func untrackUnwanted(_ range: UnsafeMutablePointer<AgentRange>, _ pages:
 /// - Returns: Where to go on the next time; `nil` at the end.
 func returnUnwanted(from start: UInt) -> UInt? {
     guard let remapper = unsafe work.remapper else { return nil }
+    if unsafe remapper.pointee.lookForOnlookers() { return start }
     var done = WireWork()
     var cursor = start
     for _ in 0..<64 {

@@ -48,7 +48,7 @@ private func freeEntries(
         if end > page {
             let before = unsafe range.boundaries(around: page..<end)
             if before >= fewest {
-                unsafe unmergeRun(range, page..<end, &done)
+                unsafe unmergeRun(range, page..<end, inPlace: false, &done)
                 for place in page..<end { unsafe range.pointee.entries[Int(place)].isDiscarded = true }
                 unsafe range.raise(AgentRange.hasNews)
                 freed += max(0, unsafe before - range.boundaries(around: page..<end))

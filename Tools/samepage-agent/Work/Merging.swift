@@ -24,8 +24,11 @@ func merge(count: Int) -> WireWork {
         }
         pauseForJobs()
     }
-    // Memory of nobody's while nothing merges.
-    if let remapper = unsafe work.remapper { unsafe remapper.pointee.closeStaging() }
+    if let remapper = unsafe work.remapper {
+        unsafe remapper.pointee.letOnlookersIn()
+        // Memory of nobody's while nothing merges.
+        unsafe remapper.pointee.closeStaging()
+    }
     return done
 }
 
@@ -70,7 +73,8 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     let before = unsafe range.boundaries(around: window)
     // SAFETY: all pages of the window are fit and tracked, and the lock keeps the program's changes away.
     let report = unsafe remapper.pointee.merge(
-        window: range.memory(of: window.lowerBound), pageCount: window.count, pages: buffers.pages, count: count)
+        window: range.memory(of: window.lowerBound), pageCount: window.count, pages: buffers.pages, count: count,
+        goesOn: true)
     unsafe settle(sites, range, window, count)
     unsafe work.budget.add(range.boundaries(around: window) - before)
     done.add(report)

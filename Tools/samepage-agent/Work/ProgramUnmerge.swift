@@ -3,8 +3,10 @@ import CLinuxMemory
 /// What MADV_UNMERGEABLE of the kernel does: every page between two addresses has memory of its own when this returns.
 /// Pages that were written since their merge stay where they are, as they may be pinned.
 ///
+/// - Parameter inPlace: Whether pages may get memory of their own in their place, in a mapping of the segment, while somebody
+///   is there who could not wait for a window.
 /// - Returns: 0, or minus an error number: ENOMEM when the kernel had no memory for a page.
-func unmergeForProgram(_ start: UInt, _ end: UInt) -> Int32 {
+func unmergeForProgram(_ start: UInt, _ end: UInt, inPlace: Bool = false) -> Int32 {
     var result: Int32 = 0
     var done = WireWork()
     unmergeUnfit(start, end, &done)
@@ -19,7 +21,8 @@ func unmergeForProgram(_ start: UInt, _ end: UInt) -> Int32 {
                 var last = page
                 while last < pages.upperBound, unsafe isAlike(range.entry(last), entry) { last += 1 }
                 if entry.liesOverFrame {
-                    let answer = unsafe ownMemory(range, page..<last, isUnfit: entry.isUnfit, &done)
+                    let answer = unsafe ownMemory(
+                        range, page..<last, isUnfit: entry.isUnfit, inPlace: inPlace, &done)
                     if answer != 0 { result = answer }
                     if entry.isGone, !entry.isUnfit { untrack(unsafe range.address(of: page), Int(last - page)) }
                     runs += 1
@@ -52,7 +55,7 @@ private func unmergeUnfit(_ start: UInt, _ end: UInt, _ done: inout WireWork) {
             // SAFETY: the kernel's map says that they can be read, and the lock keeps the program's changes away.
             let report = unsafe remapper.pointee.unmerge(
                 UnsafeMutableRawPointer(bitPattern: run.start).unsafelyUnwrapped, pageCount: count,
-                advice: entry.advice, protection: entry.protection, outcomes: buffers.results)
+                advice: entry.advice, protection: entry.protection, mayBeSeen: true, outcomes: buffers.results)
             done.add(report)
             unsafe ranges.forEachPart(run.start, runEnd) { range, first, last in
                 for page in first..<last where unsafe buffers.results[page - first] == .merged {
@@ -73,11 +76,12 @@ private func isAlike(_ left: PageEntry, _ right: PageEntry) -> Bool {
 
 /// Gives a run of pages over frames memory of their own. The lock is held.
 private func ownMemory(
-    _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, isUnfit: Bool, _ done: inout WireWork
+    _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, isUnfit: Bool, inPlace: Bool,
+    _ done: inout WireWork
 ) -> Int32 {
     let canMove = unsafe !isUnfit && range.isExamined && work.remapper != nil
     if canMove {
-        unsafe unmergeRun(range, pages, &done)
+        unsafe unmergeRun(range, pages, inPlace: inPlace, &done)
         var isComplete = true
         for place in 0..<pages.count {
             // SAFETY: a result for each page.
@@ -117,7 +121,7 @@ private func ownByMap(
             return false
         }
         let end = min(pages.upperBound, next + UInt32(clamping: (entry.end - address) >> 12))
-        unsafe unmergeRun(range, next..<end, protection: entry.protection, advice: entry.advice, &done)
+        unsafe unmergeRun(range, next..<end, protection: entry.protection, advice: entry.advice, inPlace: false, &done)
         for place in 0..<Int(end - next) {
             // SAFETY: a result for each page.
             let outcome = unsafe buffers.results[place]

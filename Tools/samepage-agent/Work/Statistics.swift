@@ -9,12 +9,16 @@ func statistics() -> WireStatistics {
     answer.mapEntryLimit = UInt32(clamping: work.budget.limit)
     var orphans: UInt64 = 0
     var rewritten: UInt64 = 0
+    var mergeable: UInt64 = 0
     // Shared pages that the program does not want merged any more.
     var hasLeftovers = false
     unsafe forEachPiece(pieceLength: 8 * AgentBuffers.scanLength) { range, pages in
         for page in pages {
             let entry = unsafe range.entry(page)
-            guard entry.liesOverFrame else { continue }
+            guard entry.liesOverFrame else {
+                if entry.isMergeable { mergeable += 1 }
+                continue
+            }
             if entry.isRewritten {
                 rewritten += 1
                 continue
@@ -26,6 +30,7 @@ func statistics() -> WireStatistics {
     }
     answer.orphanedPages = orphans
     unsafe refusals[.rewritten] = rewritten << 12
+    unsafe refusals[.watched] = work.remapper?.pointee.lookForOnlookers() == true ? mergeable << 12 : 0
     if hasLeftovers, link.leftOverCursor == nil { link.leftOverCursor = 0 }
     answer.ownBytes = withAgentLock { agentMemory.residentBytes }
     return answer

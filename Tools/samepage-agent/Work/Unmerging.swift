@@ -54,9 +54,12 @@ private func isMerged(_ range: UnsafeMutablePointer<AgentRange>, _ page: UInt32)
 
 /// Un-shares at most 512 neighbouring pages, all of which lie over frames and can be read and written; fills
 /// `buffers.results`. The lock is held.
+///
+/// - Parameter inPlace: Whether they may get memory of their own in their place while somebody is there who could not wait
+///   for a window.
 func unmergeRun(
     _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, protection: Int32 = 3,
-    advice: RemapAdvice? = nil, _ done: inout WireWork
+    advice: RemapAdvice? = nil, inPlace: Bool = true, _ done: inout WireWork
 ) {
     guard let remapper = unsafe work.remapper else {
         // SAFETY: a result for each page.
@@ -70,26 +73,29 @@ func unmergeRun(
     // SAFETY: the pages are fit, and the lock keeps the program's changes away.
     let report = unsafe remapper.pointee.unmerge(
         range.memory(of: pages.lowerBound), pageCount: pages.count, advice: advice ?? range.pointee.advice,
-        protection: protection, outcomes: buffers.results)
+        protection: protection, mayBeSeen: !inPlace, outcomes: buffers.results)
     done.add(report)
-    var lacksEntries = false
+    var mustStay = false
     for place in 0..<pages.count {
         switch unsafe buffers.results[place] {
         case .merged: unsafe range.pointee.entries[Int(pages.lowerBound) + place].becomeAnonymous()
-        case .mapLimit: lacksEntries = true
+        case .mapLimit, .busy: mustStay = true
         default: break
         }
     }
     // Copies do not join the memory around them.
     unsafe work.budget.add(abs(range.boundaries(around: pages) - before))
     if report.trackingLost { unsafe trackMergeable(range, pages, anew: false) }
-    guard lacksEntries else { return }
-    // Without map entries for copies, the pages can still get memory of their own where they are.
+    guard mustStay else { return }
+    // Without map entries for copies, or under the eyes of a debugger, the pages can still get memory of their own where
+    // they are.
     let broken = unsafe remapper.pointee.breakSharing(range.memory(of: pages.lowerBound), pageCount: pages.count)
     done.add(broken)
     guard broken.merged > 0 else { return }
-    for place in 0..<pages.count where unsafe buffers.results[place] == .mapLimit {
-        unsafe buffers.results[place] = .merged
+    for place in 0..<pages.count {
+        // SAFETY: as above.
+        let result = unsafe buffers.results[place]
+        if result == .mapLimit || result == .busy { unsafe buffers.results[place] = .merged }
     }
 }
 

@@ -9,9 +9,11 @@ extension Remapper {
     ///   - pageCount: Pages in the window, at most ``windowCapacity``.
     ///   - pages: The pages to merge, ascending by ``RemapPage/index``, each at most once. Outcomes are filled in.
     ///   - count: How many.
+    ///   - goesOn: Whether another merge follows at once: newcomers are held off until ``letOnlookersIn()``.
     /// - Complexity: About ten system calls, one for each run of moved pages, one to three for each run of frames.
     public mutating func merge(
-        window base: UnsafeMutableRawPointer, pageCount: Int, pages: UnsafeMutablePointer<RemapPage>, count: Int
+        window base: UnsafeMutableRawPointer, pageCount: Int, pages: UnsafeMutablePointer<RemapPage>, count: Int,
+        goesOn: Bool = false
     ) -> RemapReport {
         if count == 0 { return RemapReport() }
         // SAFETY: the caller's pages outlive the call; the batch does not outlive it.
@@ -25,6 +27,11 @@ extension Remapper {
             return batch.report
         }
         for position in 0..<count { batch.set(position, .equal) }
+        guard onlookers.holdOff() else {
+            batch.decideAll(.equal, .busy)
+            return batch.report
+        }
+        defer { if !goesOn { onlookers.letIn() } }
         guard openStaging() else {
             batch.decideAll(.equal, .outOfMemory)
             return batch.report

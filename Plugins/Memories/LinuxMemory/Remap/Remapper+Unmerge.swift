@@ -16,10 +16,12 @@ extension Remapper {
     ///   - pageCount: At most ``windowCapacity``.
     ///   - advice: The area's advice.
     ///   - protection: What the copies are to permit, where that is not reading and writing: reading has to be in it.
-    ///   - outcomes: Room for one outcome a page: merged (it is anonymous memory now), rewritten, mapLimit or failed.
+    ///   - mayBeSeen: Whether to go on while somebody is there who cannot wait for a window.
+    ///   - outcomes: Room for one outcome a page: merged (it is anonymous memory now), rewritten, mapLimit, failed, or
+    ///     busy where somebody is there who cannot wait for a window (``isWatched``).
     public mutating func unmerge(
         _ base: UnsafeMutableRawPointer, pageCount: Int, advice: RemapAdvice, protection: Int32 = 3,
-        outcomes: UnsafeMutablePointer<RemapOutcome>
+        mayBeSeen: Bool = false, outcomes: UnsafeMutablePointer<RemapOutcome>
     ) -> RemapReport {
         var report = RemapReport()
         let start = UInt(bitPattern: base)
@@ -28,7 +30,14 @@ extension Remapper {
             report.error = Int32(LM_EINVAL)
             return report
         }
-        // SAFETY: the caller gave room for one outcome a page.
+        let wereHeldOff = onlookers.areHeldOff
+        guard onlookers.holdOff() || mayBeSeen else {
+            // SAFETY: the caller gave room for one outcome a page.
+            for place in 0..<pageCount { unsafe outcomes[place] = .busy }
+            return report
+        }
+        defer { if !wereHeldOff { onlookers.letIn() } }
+        // SAFETY: as above.
         for place in 0..<pageCount { unsafe outcomes[place] = .pending }
         let copies = mapCopies(&report, size, advice)
         // Where the copies begin that are still there. What has moved away is no longer ours to unmap: another thread

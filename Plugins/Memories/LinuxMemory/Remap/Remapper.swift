@@ -17,6 +17,8 @@ internal import CLinuxMemory
 ///
 /// The staged bytes are the only copy between 3 and 6: whatever goes wrong, they move back.
 ///
+/// Debuggers, and whoever reads or writes memory by /proc/PID/mem, cannot wait for a window: while there are any none is opened.
+///
 /// The caller holds, from before the call until after it, the lock that keeps fork, munmap, mremap, madvise, mprotect
 /// and mmap away from the window, and does not use memory of a tracked range for itself: not its stack, not the pages
 /// given. The calls allocate nothing and lock nothing. After a merge every page of the window counts as written.
@@ -44,6 +46,8 @@ public struct Remapper: ~Copyable {
     let room: RemapRoom?
     /// Whether the staging area can be used at the moment.
     var stagingIsOpen: Bool
+    /// Who may look at a window from outside.
+    var onlookers = Onlookers()
 
     #if Mutants
         /// Safety that tests take out, to see that it is missed.
@@ -94,6 +98,20 @@ public struct Remapper: ~Copyable {
         self.room = room
         stagingIsOpen = room == nil
     }
+
+    /// Whether somebody was there that the kernel cannot make wait for a window, when one was to be opened last.
+    public var isWatched: Bool { onlookers.arePresent }
+
+    /// Looks whether somebody is there now.
+    public mutating func lookForOnlookers() -> Bool {
+        let wereHeldOff = onlookers.areHeldOff
+        let areThere = !onlookers.holdOff()
+        if !wereHeldOff { onlookers.letIn() }
+        return areThere
+    }
+
+    /// Lets those in who waited since a merge that was to hold them off.
+    public mutating func letOnlookersIn() { onlookers.letIn() }
 
     deinit {
         if room == nil {

@@ -35,6 +35,8 @@ public enum WireReason: UInt32, Sendable {
     case dontDump = 15
     /// Written since it was merged: it keeps memory of its own until it is discarded or mapped anew.
     case rewritten = 16
+    /// Somebody traces the program or has its memory open, and could not wait for a merge.
+    case watched = 17
 
     /// One line for people.
     public var text: StaticString {
@@ -55,6 +57,7 @@ public enum WireReason: UInt32, Sendable {
         case .noProc: "/proc cannot be read"
         case .dontDump: "marked MADV_DONTDUMP"
         case .rewritten: "written since it was merged"
+        case .watched: "traced by a debugger, or open as /proc/PID/mem"
         case .mixedAdvice: "different madvise advice on parts of it"
         }
     }

@@ -47,8 +47,9 @@ extension InProcessMemory {
         }
         record(report)
         var isBroken = false
-        if results.contains(.mapLimit) {
-            // Without map entries for copies, the pages can still get memory of their own where they are.
+        if results.contains(.mapLimit) || results.contains(.busy) {
+            // Without map entries for copies, or under the eyes of a debugger, the pages can still get memory of their own
+            // where they are.
             // SAFETY: as above.
             isBroken =
                 unsafe remapper!.breakSharing(
@@ -57,7 +58,7 @@ extension InProcessMemory {
         }
         for (page, result) in zip(pages, results) {
             // A rewritten page has memory of its own already and stays where it is.
-            outcome.append(result == .mapLimit && isBroken ? .merged : SiteOutcome(result))
+            outcome.append((result == .mapLimit || result == .busy) && isBroken ? .merged : SiteOutcome(result))
             if result == .merged { region.setFrame(nil, at: page) }
         }
         // Copies do not join the memory around them.
