@@ -145,6 +145,13 @@ struct RunTests {
         #expect(read.errors == "samepage: \(script) is not merged: its interpreter \(program) is statically linked\n")
     }
 
+    @Test func limitedAddressSpace() async throws {
+        let command = "ulimit -v 8000000; exec env SAMEPAGE_AGENT='\(library)' '\(samepagePath())' run -- /bin/true"
+        let result = try await execute(["/bin/sh", "-c", command])
+        #expect(result.status == 0)
+        #expect(result.errors.hasPrefix("samepage: /bin/true is not merged: its address space is limited"))
+    }
+
     @Test func programsForOtherProcessors() async throws {
         var bytes = StaticProgram.bytes(exitStatus: 7)
         bytes[18] = 8

@@ -13,6 +13,9 @@ static const uint64_t LM_PAGEMAP_EXCLUSIVE = 1ull << 56;
 
 static inline int lm_open_pagemap(void) { return lm_open("/proc/self/pagemap", LM_O_RDONLY); }
 
+/// Opens this process's memory for reading, whatever its protection. The kernel's name for it is the calling thread's.
+static inline int lm_open_memory(void) { return lm_open("/proc/thread-self/mem", LM_O_RDONLY); }
+
 /// Reads the entries of `count` pages; the number of entries read, or minus the error number.
 static inline long lm_pagemap(int descriptor, uintptr_t address, long count, size_t page_size, uint64_t *entries) {
     long bytes = lm_pread(descriptor, entries, (size_t)count * 8, (int64_t)(address / page_size * 8));

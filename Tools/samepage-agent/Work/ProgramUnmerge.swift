@@ -36,23 +36,23 @@ func unmergeForProgram(_ start: UInt, _ end: UInt, inPlace: Bool = false) -> Int
     return result
 }
 
-/// Un-shares pages of which only the kernel knows the protection and the advice, by its map. What cannot be read, and what was
+/// Un-shares pages of which only the kernel knows the protection and the advice, by its map. What is locked, and what was
 /// rewritten, stays.
-private func unmergeUnfit(_ start: UInt, _ end: UInt, _ done: inout WireWork) {
+func unmergeUnfit(_ start: UInt, _ end: UInt, _ done: inout WireWork) {
     guard AgentLock.acquire() else { return }
     defer { AgentLock.release() }
     guard ranges.hasUnfitFrames(start, end), let remapper = unsafe work.remapper else { return }
     var reader = SmapsReader()
     while let entry = reader.next(), entry.start < end {
         // What replaces locked memory would not be locked.
-        guard entry.end > start, entry.isSegment, entry.isReadable, entry.obstacle != .locked else { continue }
+        guard entry.end > start, entry.isSegment, entry.obstacle != .locked else { continue }
         var address = max(start, entry.start)
         while address < min(end, entry.end) {
             let run = ranges.frameRun(from: address, limit: min(end, entry.end))
             guard run.start < run.end else { break }
             let count = min(Int((run.end - run.start) >> 12), Remapper.windowCapacity)
             let runEnd = run.start + UInt(count) << 12
-            // SAFETY: the kernel's map says that they can be read, and the lock keeps the program's changes away.
+            // SAFETY: the kernel's map says what they permit, and the lock keeps the program's changes away.
             let report = unsafe remapper.pointee.unmerge(
                 UnsafeMutableRawPointer(bitPattern: run.start).unsafelyUnwrapped, pageCount: count,
                 advice: entry.advice, protection: entry.protection, mayBeSeen: true, outcomes: buffers.results)
@@ -107,7 +107,7 @@ private func ownMemory(
 }
 
 /// Un-shares pages of which only the kernel knows protection and advice: copies of the same take their place. `false`
-/// where a page cannot be read or is locked, or for want of memory. The lock is held.
+/// where a page is locked, or for want of memory. The lock is held.
 private func ownByMap(
     _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, _ done: inout WireWork
 ) -> Bool {
@@ -117,7 +117,7 @@ private func ownByMap(
     let limit = unsafe range.address(of: pages.upperBound)
     while next < pages.upperBound, let entry = walk.next(from: unsafe range.address(of: next), limit: limit) {
         let address = unsafe range.address(of: next)
-        guard entry.start <= address, entry.isSegment, entry.isReadable, entry.obstacle == .notExamined else {
+        guard entry.start <= address, entry.isSegment, entry.obstacle == .notExamined else {
             return false
         }
         let end = min(pages.upperBound, next + UInt32(clamping: (entry.end - address) >> 12))

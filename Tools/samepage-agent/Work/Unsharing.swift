@@ -11,6 +11,7 @@ func unshare(_ request: WireRange) -> WireUnshared {
     let end = UInt32(clamping: UInt64(request.start) + UInt64(request.count))
     var next = request.start
     work.budget.refresh()
+    unshareUnfit(request.area, request.start..<end, &answer)
     while next < end, now() &- start < longestTurn {
         next = withAgentLock {
             // Of an area that is gone nothing is left to do.
@@ -45,6 +46,16 @@ private func unsharePiece(
         }
     }
     return end
+}
+
+/// Un-shares those of which only the kernel knows protection and advice.
+private func unshareUnfit(_ area: UInt32, _ pages: Range<UInt32>, _ answer: inout WireUnshared) {
+    let part = withAgentLock { () -> (start: UInt, end: UInt)? in
+        guard let range = unsafe ranges.find(area: area), unsafe range.isServed else { return nil }
+        let count = unsafe range.pointee.pageCount
+        return unsafe (range.address(of: min(pages.lowerBound, count)), range.address(of: min(pages.upperBound, count)))
+    }
+    if let part { unmergeUnfit(part.start, part.end, &answer.work) }
 }
 
 private func isShared(_ entry: PageEntry) -> Bool { entry.liesOverFrame && entry.isMergeable }

@@ -74,6 +74,12 @@ enum ProgramFitness: Equatable {
     /// A seccomp filter that this process has, and the program will have, may end programs for what the agent does.
     private static var isConfined: Bool { isFiltered && lm_agent_calls_survive() != 1 }
 
+    /// Why a program that is fit does not merge under the limits of this process, which it inherits; `nil` if it does. What
+    /// it starts may have others.
+    static var limit: String? {
+        lm_address_space_is_limited() != 0 ? "its address space is limited (RLIMIT_AS, ulimit -v)" : nil
+    }
+
     /// Whether a seccomp filter looks at what this process asks of the system.
     static var isFiltered: Bool { ownStatus("Seccomp") ?? "0" != "0" }
 

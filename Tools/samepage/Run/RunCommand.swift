@@ -14,7 +14,7 @@ struct RunCommand: ParsableCommand {
             prctl(PR_SET_MEMORY_MERGE), also every private anonymous range of 64 KiB or more that it maps itself.
 
             A program that cannot merge runs normally, and one line says why: static ones, those that gain rights when \
-            they start, and those that a seccomp filter confines. Without a daemon it merges as soon as one answers.
+            they start, those that a seccomp filter confines, and those whose address space is limited. Without a daemon it merges as soon as one answers.
 
             Exit status: the program's; 126 if it cannot be started, 127 if it is not found.
             """)
@@ -62,7 +62,7 @@ struct RunCommand: ParsableCommand {
             environment["SAMEPAGE_SOCKET"] = path
             if mergeAny { environment["SAMEPAGE_MERGE_ANY"] = "1" }
             if let salt { environment["SAMEPAGE_SALT"] = salt }
-            note = DaemonPresence.note(path)
+            note = ProgramFitness.limit.map { "\(words[0]) is not merged: \($0)" } ?? DaemonPresence.note(path)
             if note == nil, let shareConfined { note = DaemonPresence.announce(shareConfined, to: path) }
         }
         if let note {

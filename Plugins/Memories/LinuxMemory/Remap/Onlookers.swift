@@ -49,6 +49,10 @@ struct Onlookers: ~Copyable {
         if status >= 0 { _ = lm_close(status) }
     }
 
+    /// The process in which somebody holds newcomers off; 0 while nobody does. One lease at a time is granted, and a forked
+    /// child's are its own.
+    nonisolated(unsafe) private static var holder: UInt32 = 0
+
     /// Whether newcomers are held off.
     var areHeldOff: Bool { heldSince != nil }
 
@@ -72,6 +76,7 @@ struct Onlookers: ~Copyable {
     mutating func letIn() {
         guard heldSince != nil else { return }
         lm_drop_lease(memory)
+        unsafe lm_atomic_store(&Self.holder, 0)
         heldSince = nil
         if isTraced(status) { presentUntil = lm_monotonic_nanoseconds() + Self.stay }
     }
@@ -85,7 +90,21 @@ struct Onlookers: ~Copyable {
             let end = lm_monotonic_nanoseconds()
             lookDue = end + 10 * (end &- time)
         }
-        return wereAtThread || lm_take_lease(memory) == -Int32(LM_EAGAIN)
+        if wereAtThread { return true }
+        waitForTurn()
+        guard lm_take_lease(memory) == -Int32(LM_EAGAIN) else { return false }
+        unsafe lm_atomic_store(&Self.holder, 0)
+        return true
+    }
+
+    /// Waits until no other remapper of the process holds newcomers off, which is for a window or a little longer.
+    private func waitForTurn() {
+        let process = UInt32(bitPattern: lm_process_id())
+        while true {
+            let holder = unsafe lm_atomic_load(&Self.holder)
+            if holder != process, unsafe lm_atomic_replace(&Self.holder, holder, process) != 0 { return }
+            lm_yield()
+        }
     }
 
     /// Whether somebody traces a thread, or has its memory open by a file of that thread's.

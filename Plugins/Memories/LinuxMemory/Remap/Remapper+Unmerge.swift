@@ -15,7 +15,7 @@ extension Remapper {
     ///   - base: The first page. All pages lie in merged runs.
     ///   - pageCount: At most ``windowCapacity``.
     ///   - advice: The area's advice.
-    ///   - protection: What the copies are to permit, where that is not reading and writing: reading has to be in it.
+    ///   - protection: What the pages permit, and the copies are to permit, where that is not reading and writing.
     ///   - mayBeSeen: Whether to go on while somebody is there who cannot wait for a window.
     ///   - outcomes: Room for one outcome a page: merged (it is anonymous memory now), rewritten, mapLimit, failed, or
     ///     busy where somebody is there who cannot wait for a window (``isWatched``).
@@ -195,10 +195,13 @@ extension Remapper {
         let offset = UInt(run.lowerBound * pageSize)
         let size = run.count * pageSize
         let address = start + offset
-        // SAFETY: both are mapped, and the window cannot be written at the moment.
-        unsafe lm_copy(
-            UnsafeMutableRawPointer(bitPattern: copies + offset).unsafelyUnwrapped,
-            UnsafeRawPointer(bitPattern: address).unsafelyUnwrapped, size)
+        let copy = unsafe UnsafeMutableRawPointer(bitPattern: copies + offset).unsafelyUnwrapped
+        if protection & Int32(LM_PROT_READ) != 0 {
+            // SAFETY: both are mapped, and the window cannot be written at the moment.
+            unsafe lm_copy(copy, UnsafeRawPointer(bitPattern: address).unsafelyUnwrapped, size)
+        } else {
+            guard unsafe readForbidden(&report, address, into: copy, size) else { return false }
+        }
         if protection != Int32(LM_PROT_READ | LM_PROT_WRITE),
             report.count(lm_mprotect(copies + offset, size, protection)) != 0
         {
@@ -217,6 +220,32 @@ extension Remapper {
             if isMapped || -moved != Int(LM_ENOMEM) { return false }
             lm_yield()
         }
+    }
+
+    /// Reads pages that may not be read, as a debugger does. `false` where the process may not open its own memory.
+    private func readForbidden(
+        _ report: inout RemapReport, _ address: UInt, into buffer: UnsafeMutableRawPointer, _ size: Int
+    ) -> Bool {
+        let file = lm_open_memory()
+        report.systemCalls &+= 1
+        guard file >= 0 else {
+            report.error = 0 &- file
+            return false
+        }
+        defer { _ = lm_close(file) }
+        var done = 0
+        while done < size {
+            // SAFETY: the caller's buffer has that size.
+            let got = unsafe lm_pread(file, buffer + done, size - done, Int64(address) + Int64(done))
+            report.systemCalls &+= 1
+            if got == -Int(LM_EINTR) { continue }
+            guard got > 0 else {
+                report.error = got == 0 ? Int32(LM_EFAULT) : Int32(clamping: -got)
+                return false
+            }
+            done += got
+        }
+        return true
     }
 
     /// A byte of the buffers.
