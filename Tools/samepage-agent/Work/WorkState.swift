@@ -76,6 +76,7 @@ extension WorkState {
     /// In a forked child: what the remapper has does not exist here, or belongs to the program.
     mutating func forgetAfterFork() {
         unsafe remapper = nil
+        Remapper.forgetAfterFork()
         budget = MapBudget()
         rights = Rights()
         cpu = CPUBudget()

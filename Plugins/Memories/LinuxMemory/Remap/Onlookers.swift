@@ -53,6 +53,9 @@ struct Onlookers: ~Copyable {
     /// child's are its own.
     nonisolated(unsafe) private static var holder: UInt32 = 0
 
+    /// In a forked child: its parent's lease is not its own.
+    static func forgetAfterFork() { unsafe lm_atomic_store(&holder, 0) }
+
     /// Whether newcomers are held off.
     var areHeldOff: Bool { heldSince != nil }
 

@@ -110,6 +110,9 @@ public struct Remapper: ~Copyable {
         return areThere
     }
 
+    /// In a forked child, whose parent may have been merging.
+    public static func forgetAfterFork() { Onlookers.forgetAfterFork() }
+
     /// Lets those in who waited since a merge that was to hold them off.
     public mutating func letOnlookersIn() { onlookers.letIn() }
 
