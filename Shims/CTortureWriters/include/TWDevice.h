@@ -142,9 +142,9 @@ static inline int tw_device_pin(struct tw_device *device, uintptr_t address, siz
     }
     result = tw_device_map(device);
     if (result < 0) return result;
-    // The queue is free only some time after the socket before it was closed.
+    // The queue is free only some time after the socket before it was closed, by forked children too.
     for (int tries = 0; bind(device->socket, (struct sockaddr *)&place, sizeof place) != 0; tries++) {
-        if (errno != EBUSY || tries == 1000) return -errno;
+        if (errno != EBUSY || tries == 60000) return -errno;
         usleep(1000);
     }
     uint32_t queue = 0;
