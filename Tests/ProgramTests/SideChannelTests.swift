@@ -147,9 +147,12 @@ extension RealPrograms {
             let written = try median("first-write-merged")
             #expect(try written > median("first-write-private"))
             #expect(try written > 4 * median("first-write-unmarked"))
-            let read = try median("first-read-merged")
-            #expect(try read <= 4 * median("first-read-unmarked"))
-            #expect(try read < median("first-read-zeros"))
+            // Alone between others, too.
+            for name in ["first-read-merged", "first-read-lonely"] {
+                let read = try median(name)
+                #expect(try read <= 4 * median("first-read-unmarked"))
+                #expect(try read < median("first-read-zeros"))
+            }
         }
 
         /// Virtual machine monitors mark all memory so: without the setting it merges; and the setting can change.

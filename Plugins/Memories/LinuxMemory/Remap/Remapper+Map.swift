@@ -52,7 +52,9 @@ extension Remapper {
             &batch.report, address, size, segment: isZero ? -1 : first.segment, offset: first.fileOffset,
             advice: first.advice)
         guard mapped else { return false }
-        if !isZero, run.count >= populatesFrom {
+        // The first read is not to tell a merged page from another. A run of one page costs 2 microseconds more this way,
+        // and its first read 1.5 less.
+        if !isZero {
             _ = batch.report.count(lm_madvise(address, size, Int32(LM_MADV_POPULATE_READ)))
         }
         return true
