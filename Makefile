@@ -4,7 +4,7 @@ SWIFT ?= swift
 # Seconds of `make torture`, and the seed of all that it does.
 SECONDS ?= 30
 SEED ?= 1
-# Further arguments of `make demo` and `make programs`, for example ARGS="--mib 512 --processes 8", ARGS="--rounds 3".
+# Further arguments of `make demo`, `make price` and `make programs`, for example ARGS="--mib 512 --processes 8", ARGS="--rounds 3".
 ARGS ?=
 
 FOLDERS := Package.swift $(wildcard Modules Plugins Shims Tools Tests Benchmarks Examples)
@@ -12,7 +12,7 @@ FOLDERS := Package.swift $(wildcard Modules Plugins Shims Tools Tests Benchmarks
 # Where `make install` puts things.
 PREFIX ?= /usr/local
 
-.PHONY: help setup build install test demo bench torture programs lint format clean
+.PHONY: help setup build install test demo bench price torture programs lint format clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -33,6 +33,10 @@ install: build ## Install to PREFIX=/usr/local: program, agent, C header, pkg-co
 
 bench: setup ## Measure merging beside the kernel's KSM
 	Benchmarks/run
+
+price: setup ## Measure what merging costs real programs, beside ksmd; further arguments in ARGS
+	@for product in samepage samepage-agent; do $(SWIFT) build -c release --product $$product >&2 || exit 1; done
+	@Benchmarks/price --program "$$($(SWIFT) build -c release --show-bin-path)/samepage" $(ARGS)
 
 torture: setup ## Look for lost writes in one process and across processes, each for SECONDS=30
 	@for product in samepage samepage-agent samepage-torture; do $(SWIFT) build -c release --product $$product >&2 || exit 1; done

@@ -21,16 +21,20 @@ struct StatusFile {
     /// Where the value of a field begins; `nil` if the file has none of that name (`Name:`).
     private func place(of name: StaticString) -> Int? {
         let length = name.utf8CodeUnitCount
-        var start = 0
-        while start + length < size {
-            var matched = 0
-            // SAFETY: below the length of the literal.
-            while matched < length, unsafe room[start + matched] == name.utf8Start[matched] { matched += 1 }
-            if matched == length { return start + length }
-            while start < size, room[start] != 10 { start += 1 }
-            start += 1
+        let size = size
+        // SAFETY: the room holds so many bytes of text, and nothing is read beyond them or the end of the literal.
+        return unsafe withUnsafeBytes(of: room) { bytes in
+            let text = unsafe bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self)
+            var start = 0
+            while start + length < size {
+                var matched = 0
+                while matched < length, unsafe text[start + matched] == name.utf8Start[matched] { matched += 1 }
+                if matched == length { return start + length }
+                while start < size, unsafe text[start] != 10 { start += 1 }
+                start += 1
+            }
+            return nil
         }
-        return nil
     }
 
     /// The number in a field; `nil` if there is no such field.
