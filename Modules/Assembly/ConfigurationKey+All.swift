@@ -153,6 +153,7 @@ extension StrategyRegistry {
                 "salt", expected: "one line of text", "programs with different salts never share; nothing for none",
                 \.salt),
             domainsKey,
+            unmergedProgramsKey,
             .flag(
                 "userNamespaces", "whether programs in user namespaces are served, at the expense of who made those",
                 \.userNamespaces),
@@ -179,6 +180,22 @@ extension StrategyRegistry {
                 let rules = text.split(separator: ",").map(Self.trimmed)
                 guard rules.allSatisfy({ DomainRule($0) != nil }) else { return false }
                 configuration.domains = rules
+                return true
+            })
+    }
+
+    private var unmergedProgramsKey: ConfigurationKey {
+        ConfigurationKey(
+            name: "noMerge", unit: "", help: "names of programs that are not merged; * in them stands for any bytes",
+            expected: "a list of names without folders, of 400 bytes at most", kind: .list,
+            read: { $0.unmergedPrograms.joined(separator: ",") },
+            write: { configuration, text in
+                // The variable of that name also takes colons.
+                let patterns = text.split { $0 == "," || $0 == ":" }.map(Self.trimmed).filter { !$0.isEmpty }
+                guard text.utf8.count <= 400,
+                    patterns.allSatisfy({ !$0.contains("/") && !$0.contains(where: \.isNewline) })
+                else { return false }
+                configuration.unmergedPrograms = patterns
                 return true
             })
     }

@@ -35,6 +35,8 @@ public struct SamepageConfiguration: Sendable, Hashable {
     public var userNamespaces = false
     /// Key `maxStored`: MiB of merged contents in all; 0 for a quarter of the machine's memory.
     public var maxStored: UInt32 = 0
+    /// Key `noMerge`: patterns of the names of programs that are not merged.
+    public var unmergedPrograms: [String] = []
     /// Key `domains`: rules as `DomainRule` reads them.
     public var domains: [String] = []
     /// Key `nice`: -20 to 19.

@@ -49,6 +49,7 @@ extension SamepageConfiguration {
         settings.salt = salt
         settings.domains = domains.compactMap(DomainRule.init)
         settings.servesNamespaces = userNamespaces
+        settings.unmergedPrograms = unmergedPrograms
         settings.mostStored = Int(maxStored) << 20
         settings.nice = nice
         settings.schedIdle = schedIdle

@@ -51,6 +51,7 @@ struct ConfigurationTests {
             "mergeOnly": "zeros", "minimumAge": "60000", "minimumSharers": "255", "excludeDontDump": "true",
             "clientGroup": "samepage", "salt": "a: b # c", "nice": "-20", "schedIdle": "true", "lingerSeconds": "0",
             "userNamespaces": "true", "maxStored": "100", "domains": "guests cgroup=machine.slice",
+            "noMerge": "one,two*",
             "scan-time.advisorMaxCpu": "50", "scan-time.advisorTargetScanTime": "10",
             "scan-time.advisorMinPagesToScan": "1", "scan-time.advisorMaxPagesToScan": "2",
             "scan-time.advisorKeepMin": "1",
@@ -65,7 +66,10 @@ struct ConfigurationTests {
         #expect(try read(flags: values) == expected)
         let variables = keys.map { ($0.environmentName, values[$0.name]!) }
         #expect(try read(environment: Dictionary(uniqueKeysWithValues: variables)) == expected)
-        let lists = ["frontEnds": "[\"terminal\", \"control\"]", "domains": "[\"guests cgroup=machine.slice\"]"]
+        let lists = [
+            "frontEnds": "[\"terminal\", \"control\"]", "domains": "[\"guests cgroup=machine.slice\"]",
+            "noMerge": "[\"one\", \"two*\"]",
+        ]
         let quoted = values.map { "\"\($0)\": \(lists[$0] ?? "\"\($1)\"")" }
         #expect(try read(file: "{\(quoted.joined(separator: ", "))}", name: "c.json") == expected)
         #expect(try read(file: quoted.joined(separator: "\n")) == expected)
@@ -160,6 +164,14 @@ struct ConfigurationTests {
             "SAMEPAGE_NO_MERGE": "x*",
         ])
         #expect(source.unknownVariables(registry) == ["SAMEPAGE_ROWLENGTH"])
+    }
+
+    @Test func namesOfProgramsAreDividedAsInTheVariableOfPrograms() throws {
+        #expect(
+            try read(environment: ["SAMEPAGE_NO_MERGE": "one:two*, three"]).unmergedPrograms == [
+                "one", "two*", "three",
+            ])
+        #expect(throws: CommandFailure.self) { try read(flags: ["noMerge": "/bin/one"]) }
     }
 
     @Test func flagsOfTheCommandLine() throws {

@@ -44,8 +44,14 @@ final class StandInDaemon {
         try await eventually("a program says hello", within: .seconds(20), every: .milliseconds(2)) {
             if connection < 0 { connection = lm_accept(listener) }
             guard connection >= 0 else { return false }
-            if receive()?.head.kind == WireKind.hello.rawValue { return true }
-            // `samepage run` looks whether somebody listens, and goes.
+            if let message = receive(), message.head.kind == WireKind.hello.rawValue {
+                // The flags stand behind two numbers of 4 bytes.
+                if message.body.count > 8, message.body[8] & UInt8(WireHello.asks) == 0 { return true }
+                // `samepage run` asks which programs are not merged, and goes.
+                leave()
+                return false
+            }
+            // It looks whether somebody listens, and goes.
             if hasEnded { leave() }
             return false
         }

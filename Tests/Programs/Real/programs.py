@@ -185,7 +185,7 @@ def ruby(trial): return trial.rounds("ruby", HERE / "work.rb")
 def php(trial): return trial.rounds("php", HERE / "work.php")
 
 
-@program("perl", "perl", "perl")
+@program("perl", "perl", "perl", short=True)
 def perl(trial): return trial.rounds("perl", HERE / "work.pl")
 
 
@@ -215,9 +215,9 @@ def gcc(trial):
     functions = "".join(f"""
         struct s{i} {{ int a[{i % 7 + 1}]; double d; }};
         static int f{i}(struct s{i} *s, int n) {{ int x = n; for (int k = 0; k < n; k++) {{ s->a[k % {i % 7 + 1}] += k * {i}; x ^= s->a[0] << (k & 7); }} return x; }}
-        int g{i}(int n) {{ struct s{i} s = {{ {{ {i} }}, 1.5 }}; return n > {i} ? f{i}(&s, n) : (int) (s.d * n); }}""" for i in range(400))
+        int g{i}(int n) {{ struct s{i} s = {{ {{ {i} }}, 1.5 }}; return n > {i} ? f{i}(&s, n) : (int) (s.d * n); }}""" for i in range(200))
     (trial.folder / "source.c").write_text(
-        "#include <stdio.h>\n" + functions + "\nint main(void) { unsigned x = 0;" + "".join(f"x = x * 31 + g{i}({i * 3 % 500});" for i in range(400))
+        "#include <stdio.h>\n" + functions + "\nint main(void) { unsigned x = 0;" + "".join(f"x = x * 31 + g{i}({i * 3 % 500});" for i in range(200))
         + 'printf("%u\\n", x); return 0; }\n')
     with trial.timed():
         trial.call("gcc", "-O2", "-c", "source.c", "-o", "object.o")
@@ -285,11 +285,11 @@ def stress_vm(trial):
 PAGE = "<html><body style='background:#248'><h1 style='color:#fff'>Samepage</h1><script>document.body.append(new Date(0).toISOString())</script></body></html>"
 
 
-def screenshot(trial, user, *flags):
+def screenshot(trial, user, *flags, program="chromium"):
     (trial.folder / "page.html").write_text(PAGE)
     with trial.timed():
         trial.call(
-            "chromium", "--headless", "--disable-gpu", *flags, f"--user-data-dir={trial.folder}/profile", f"--screenshot={trial.folder}/picture.png",
+            program, "--headless", "--disable-gpu", *flags, f"--user-data-dir={trial.folder}/profile", f"--screenshot={trial.folder}/picture.png",
             "--window-size=400,300", f"file://{trial.folder}/page.html", user=user)
     return digest((trial.folder / "picture.png").read_bytes())
 
@@ -300,3 +300,14 @@ def chromium(trial): return screenshot(trial, None, "--no-sandbox")
 
 @program("Chromium, sandbox", "chromium setpriv", "chromium")
 def chromium_sandbox(trial): return screenshot(trial, "nobody")
+
+
+@program("Chromium, unnamed", "/usr/lib/chromium/chromium setpriv", "chromium")
+def chromium_unnamed(trial):
+    """A copy under a name that no list holds: its sandbox looks for threads, and finds none of ours."""
+    folder = trial.folder / "browser"
+    folder.mkdir()
+    for entry in pathlib.Path("/usr/lib/chromium").iterdir():
+        if entry.name != "chromium": (folder / entry.name).symlink_to(entry)
+    shutil.copy("/usr/lib/chromium/chromium", folder / "browser")
+    return screenshot(trial, "nobody", program=folder / "browser")

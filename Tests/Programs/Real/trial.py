@@ -7,9 +7,9 @@ class Failure(Exception):
 
 
 class Trial:
-    def __init__(self, prefix, limit):
-        """prefix: what stands before the program's own words; limit: seconds that a call may take."""
-        self.prefix, self.limit = prefix, limit
+    def __init__(self, prefix, limit, quiet):
+        """prefix: what stands before the program's own words; limit: seconds that a call may take; quiet: seconds to settle."""
+        self.prefix, self.limit, self.quiet = prefix, limit, quiet
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="program-"))
         self.folder.chmod(0o777)
         self.seconds = 0.0
@@ -23,7 +23,7 @@ class Trial:
 
     def settle(self):
         """Time in which the program is quiet, and merges."""
-        if self.prefix: time.sleep(3)
+        if self.prefix: time.sleep(self.quiet)
 
     def words(self, words, plainly=False, user=None):
         become = ["setpriv", "--reuid", user, "--regid", "nogroup", "--clear-groups", "--"] if user else []

@@ -41,7 +41,7 @@ package struct ConfigurationSource: Sendable {
 
     /// Variables that look as if they meant something to a daemon, and do not.
     package func unknownVariables(_ registry: StrategyRegistry) -> [String] {
-        let others = ["SAMEPAGE_SOCKET", "SAMEPAGE_AGENT", "SAMEPAGE_MERGE_ANY", "SAMEPAGE_NO_MERGE"]
+        let others = ["SAMEPAGE_SOCKET", "SAMEPAGE_AGENT", "SAMEPAGE_MERGE_ANY"]
         let known = Set(registry.configurationKeys.map(\.environmentName) + others)
         return environment.keys.filter { $0.hasPrefix("SAMEPAGE_") && !known.contains($0) }.sorted()
     }

@@ -20,33 +20,57 @@ enum DaemonPresence {
     static func announce(_ name: String, to path: String) -> String? {
         var answer: String? = "the daemon on \(path) does not answer: confined programs do not share by name"
         let error = connect(path) { socket in
-            var hello = WireHello()
-            hello.pageSize = UInt32(clamping: lm_page_size())
-            hello.flags = WireHello.starts
-            hello.salt = fnv1a(name.utf8)
-            let capacity = WireLimit.text + MemoryLayout<WireHeader>.size
-            unsafe withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) { room in
-                // SAFETY: the room outlives the buffer, which bounds what is written and read of it.
-                var message = unsafe WireBuffer(bytes: room.baseAddress!, capacity: room.count)
-                message.begin(WireHeader(.hello))
-                _ = message.append(hello)
-                var entry = lm_poll_entry(descriptor: socket, events: Int16(LM_POLL_IN), found: 0)
-                // SAFETY: the message lies in the room, and there is one entry.
-                guard unsafe lm_send(socket, message.bytes, message.size, nil, 0) == message.size,
-                    unsafe lm_poll(&entry, 1, 2_000_000_000) > 0
-                else { return }
-                // SAFETY: as many bytes as the room has.
-                let received = unsafe lm_receive_words(socket, room.baseAddress, room.count)
-                guard received.size > 0 else { return }
-                message.received(received.size)
-                guard let head = message.take(WireHeader.self) else { return }
-                if head.kind == WireKind.settings.rawValue { return answer = nil }
-                var text: [UInt8] = []
-                while let byte = message.take(UInt8.self) { text.append(byte) }
-                answer = "confined programs do not share by name: \(String(decoding: text, as: UTF8.self))"
+            guard let (kind, text) = ask(socket, WireHello.starts, salt: fnv1a(name.utf8), within: 2_000_000_000) else {
+                return
             }
+            answer = kind == .settings ? nil : "confined programs do not share by name: \(text)"
         }
         return error == 0 ? answer : "the daemon on \(path) cannot be told the name to share by"
+    }
+
+    /// The programs that the daemon's key `noMerge` names, divided by colons; empty where there is no daemon to ask.
+    static func unmergedPrograms(_ path: String) -> String {
+        var patterns = ""
+        _ = connect(path) { socket in
+            guard objection(socket, path) == nil, let (kind, text) = ask(socket, WireHello.asks, within: 200_000_000),
+                kind == .settings
+            else {
+                return
+            }
+            patterns = text
+        }
+        return patterns
+    }
+
+    /// Says something to the daemon at a connected socket: the kind and the text of its answer, `nil` without one within so
+    /// many nanoseconds.
+    private static func ask(_ socket: Int32, _ flags: UInt32, salt: UInt64 = 0, within patience: Int64) -> (
+        kind: WireKind?, text: String
+    )? {
+        var hello = WireHello()
+        hello.pageSize = UInt32(clamping: lm_page_size())
+        hello.flags = flags
+        hello.salt = salt
+        let capacity = WireLimit.text + MemoryLayout<WireHeader>.size
+        return unsafe withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) { room in
+            // SAFETY: the room outlives the buffer, which bounds what is written and read of it.
+            var message = unsafe WireBuffer(bytes: room.baseAddress!, capacity: room.count)
+            message.begin(WireHeader(.hello))
+            _ = message.append(hello)
+            var entry = lm_poll_entry(descriptor: socket, events: Int16(LM_POLL_IN), found: 0)
+            // SAFETY: the message lies in the room, and there is one entry.
+            guard unsafe lm_send(socket, message.bytes, message.size, nil, 0) == message.size,
+                unsafe lm_poll(&entry, 1, patience) > 0
+            else { return nil }
+            // SAFETY: as many bytes as the room has.
+            let received = unsafe lm_receive_words(socket, room.baseAddress, room.count)
+            guard received.size > 0 else { return nil }
+            message.received(received.size)
+            guard let head = message.take(WireHeader.self) else { return nil }
+            var text: [UInt8] = []
+            while let byte = message.take(UInt8.self) { text.append(byte) }
+            return (WireKind(rawValue: head.kind), String(decoding: text, as: UTF8.self))
+        }
     }
 
     private static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {

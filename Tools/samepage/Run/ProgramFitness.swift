@@ -1,5 +1,6 @@
 import CLinuxMemory
 import Glibc
+import Wire
 
 /// Whether memory of a program can merge, as far as can be said before it starts.
 enum ProgramFitness: Equatable {
@@ -44,6 +45,19 @@ enum ProgramFitness: Equatable {
             return
         }
         self = .unstartable
+    }
+
+    /// What is to say about a program that is not merged for its name; `nil` if nothing names it.
+    static func objection(_ program: String, listed: String?) -> String? {
+        guard let name = name(program) else { return nil }
+        // SAFETY: the buffers are used within the calls only.
+        return unsafe Array(name.utf8).withUnsafeBufferPointer { bytes in
+            if let reason = unsafe UnmergedPrograms.reason(bytes) { return "\(name) is not merged: \(reason)" }
+            let isListed = unsafe Array((listed ?? "").utf8).withUnsafeBufferPointer {
+                unsafe UnmergedPrograms.isListed(bytes, in: $0)
+            }
+            return isListed ? "\(name) is not merged: SAMEPAGE_NO_MERGE or the daemon's key noMerge names it" : nil
+        }
     }
 
     private static func name(_ path: String) -> Substring? { path.split(separator: "/").last }

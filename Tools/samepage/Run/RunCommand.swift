@@ -14,7 +14,8 @@ struct RunCommand: ParsableCommand {
             prctl(PR_SET_MEMORY_MERGE), also every private anonymous range of 64 KiB or more that it maps itself.
 
             A program that cannot merge runs normally, and one line says why: static ones, those that gain rights when \
-            they start, those that a seccomp filter confines, and those whose address space is limited. Without a daemon it merges as soon as one answers.
+            they start, those that a seccomp filter confines, those whose address space is limited, and those that \
+            SAMEPAGE_NO_MERGE or the daemon's key noMerge names. Without a daemon it merges as soon as one answers.
 
             Exit status: the program's; 126 if it cannot be started, 127 if it is not found.
             """)
@@ -63,6 +64,12 @@ struct RunCommand: ParsableCommand {
             if mergeAny { environment["SAMEPAGE_MERGE_ANY"] = "1" }
             if let salt { environment["SAMEPAGE_SALT"] = salt }
             note = ProgramFitness.limit.map { "\(words[0]) is not merged: \($0)" } ?? DaemonPresence.note(path)
+            let named = note == nil ? DaemonPresence.unmergedPrograms(path) : ""
+            if !named.isEmpty {
+                let before = environment["SAMEPAGE_NO_MERGE"].map { "\($0):" } ?? ""
+                environment["SAMEPAGE_NO_MERGE"] = before + named
+            }
+            note = note ?? ProgramFitness.objection(program, listed: environment["SAMEPAGE_NO_MERGE"])
             if note == nil, let shareConfined { note = DaemonPresence.announce(shareConfined, to: path) }
         }
         if let note {

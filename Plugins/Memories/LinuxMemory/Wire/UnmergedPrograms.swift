@@ -15,8 +15,8 @@ public enum UnmergedPrograms {
     /// A pattern that is in force everywhere, by its number below ``shippedCount``.
     public static func shipped(_ number: Int) -> Entry {
         // The process that starts all others looks into /proc/self/task before it confines itself, and ends when it finds
-        // a thread that it did not start; those that it starts refuse most system calls.
-        let chromium: StaticString = "it is built on Chromium, which ends when it finds a thread that it did not start"
+        // a thread that it did not start; those that it starts refuse most system calls, and new ones with each release.
+        let chromium: StaticString = "it is built on Chromium, whose sandbox counts threads and refuses most calls"
         return switch number {
         case 0: Entry(pattern: "chrome", reason: chromium)
         case 1: Entry(pattern: "chromium", reason: chromium)

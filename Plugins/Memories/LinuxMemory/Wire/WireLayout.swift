@@ -45,6 +45,9 @@ public struct WireHello: Sendable, BitwiseCopyable {
     /// The process is about to become a program that shares, confined or not, with those of its user that were started
     /// under the same name; ``salt`` is the number of that name. There is no welcome: `settings` without a body says yes.
     public static var starts: UInt32 { 4 }
+    /// `samepage run` asks which programs are not merged. There is no welcome: `settings` is answered, with their patterns
+    /// in place of the body.
+    public static var asks: UInt32 { 8 }
 
     /// Zeros, and the version.
     @inlinable

@@ -19,6 +19,8 @@ public struct DaemonSettings: Sendable, Hashable {
     public var mostStored = 0
     /// Root's rules: which programs share although they are confined.
     public var domains: [DomainRule] = []
+    /// Patterns of the names of programs that are not merged (``UnmergedPrograms``).
+    public var unmergedPrograms: [String] = []
     /// The nice value of the merging threads, -20 to 19.
     public var nice: Int32 = 5
     /// Whether the merging threads run only when nothing else wants to (SCHED_IDLE).

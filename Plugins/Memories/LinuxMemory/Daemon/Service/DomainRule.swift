@@ -73,7 +73,8 @@ public struct DomainRule: Sendable, Hashable {
         return (0...text.count).contains { matches(text.dropFirst($0), pattern.drop { $0 == "*" }) }
     }
 
-    private static func executable(ofProcess pid: Int32) -> String? {
+    /// The path of a process's program; `nil` where the kernel does not say.
+    static func executable(ofProcess pid: Int32) -> String? {
         var bytes = [UInt8](repeating: 0, count: 4096)
         // SAFETY: a string terminated by zero, and as many bytes as the array has.
         let count = unsafe bytes.withUnsafeMutableBytes { room in

@@ -13,6 +13,8 @@ struct Reception: Sendable {
     var salt: UInt64
     /// Whether processes in user namespaces below the daemon's are served.
     var servesNamespaces = false
+    /// Patterns of the names of programs that are not merged, divided by colons.
+    var unmergedPrograms = ""
     /// Which domain a process belongs to.
     var membership = Membership()
 
@@ -30,6 +32,10 @@ struct Reception: Sendable {
         }
         guard Int(hello.pageSize) == pageSize else {
             throw Refusal("its pages have \(hello.pageSize) bytes, the daemon's \(pageSize)")
+        }
+        if hello.flags & WireHello.asks != 0 {
+            Self.say(WireHeader(.settings), Array(unmergedPrograms.utf8), descriptor)
+            return nil
         }
         let peer = lm_peer_credentials(descriptor)
         guard received.pid > 0, received.uid >= 0, received.gid >= 0 else {
@@ -76,6 +82,7 @@ struct Reception: Sendable {
         }
         // It lives, so its number was not another's meanwhile.
         guard !ClientIdentity.hasEnded(pidfd) else { throw Refusal("the process has ended") }
+        guard !isUnmerged(pid) else { throw Refusal("the key noMerge names it") }
         if hello.flags & WireHello.starts != 0 {
             try membership.start(facts, under: hello.salt)
             Self.say(WireHeader(.settings), [], descriptor)
@@ -88,6 +95,19 @@ struct Reception: Sendable {
             identity: ClientIdentity(pid: pid, user: user, group: group, pidfd: pidfd, command: facts.command),
             key: key, hello: hello,
             mayHaveDevice: user == 0 || user == ownUser || isMember(descriptor, group))
+    }
+
+    /// Whether a process runs a program that is not merged.
+    private func isUnmerged(_ pid: Int32) -> Bool {
+        guard !unmergedPrograms.isEmpty,
+            let name = DomainRule.executable(ofProcess: pid)?.split(separator: "/").last
+        else { return false }
+        // SAFETY: the buffers are used within the calls only.
+        return unsafe Array(name.utf8).withUnsafeBufferPointer { name in
+            unsafe Array(unmergedPrograms.utf8).withUnsafeBufferPointer {
+                unsafe UnmergedPrograms.isListed(name, in: $0)
+            }
+        }
     }
 
     /// Whether who connected is in the group of clients.

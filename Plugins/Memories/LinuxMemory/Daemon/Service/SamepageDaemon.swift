@@ -113,6 +113,7 @@ public final class SamepageDaemon: MergerControl, Sendable {
         let reception = Reception(
             pageSize: pageSize, ownUser: ownUser, clientGroup: access.group, salt: saltNumber(settings.salt),
             servesNamespaces: settings.servesNamespaces,
+            unmergedPrograms: settings.unmergedPrograms.joined(separator: ":"),
             membership: membership)
         state.withLock { state in
             state.isStopping = false

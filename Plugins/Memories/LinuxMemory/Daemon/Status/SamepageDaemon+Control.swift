@@ -198,6 +198,7 @@ extension SamepageDaemon {
             if settings.clientGroup != old.clientGroup { late.append("clientGroup") }
             if settings.domains != old.domains { late.append("domains") }
             if settings.servesNamespaces != old.servesNamespaces { late.append("userNamespaces") }
+            if settings.unmergedPrograms != old.unmergedPrograms { late.append("noMerge") }
             if settings.mostStored != old.mostStored { late.append("maxStored") }
             if settings.salt != old.salt { late.append("salt") }
             if settings.nice != old.nice { late.append("nice") }
