@@ -44,6 +44,8 @@ struct Onlookers: ~Copyable {
     }
 
     deinit {
+        // With the file its lease goes, too.
+        if heldSince != nil { unsafe lm_atomic_store(&Self.holder, 0) }
         if folder >= 0 { _ = lm_close(folder) }
         if memory >= 0 { _ = lm_close(memory) }
         if status >= 0 { _ = lm_close(status) }
