@@ -17,12 +17,12 @@ struct StoreTests {
     }
 
     /// A row of frames full of sevens.
-    static func add(_ count: UInt32, to store: SegmentStore) -> FrameRow? {
+    static func add(_ count: UInt32, to store: SegmentStore, for payer: FrameAccount? = nil) -> FrameRow? {
         var rows: [FrameRow?] = []
         let sevens = [UInt8](repeating: 7, count: pageSize)
         // SAFETY: the array outlives the call.
         unsafe sevens.withUnsafeBytes {
-            store.add([unsafe RowContent($0.baseAddress!, count: count)], into: &rows)
+            store.add([unsafe RowContent($0.baseAddress!, count: count, payer: payer)], into: &rows)
         }
         return rows[0]
     }
@@ -94,6 +94,57 @@ struct StoreTests {
         #expect(Self.add(2, to: first) != nil)
         second = nil
         #expect(other.store(pageSize) && !other.store(1))
+    }
+
+    @Test("a client is charged for frames in use, as many as it has pages that are marked and present")
+    func accounts() throws {
+        let store = SegmentStore(pageSize: pageSize)
+        let account = FrameAccount(process: getpid())
+        #expect(!account.take(1), "nothing is marked")
+        account.marked = 6
+        let other = FrameAccount(process: getpid())
+        other.marked = 3
+        #expect(account.take(2) && other.take(3) && account.take(3) && !account.take(2) && account.take(1))
+        let rows = [Self.add(2, to: store, for: account), Self.add(3, to: store, for: other)]
+        let later = try #require(Self.add(4, to: store, for: account))
+        let free = try #require(Self.add(1, to: store))
+        #expect(account.frames == 6 && other.frames == 3)
+        store.release(later)
+        #expect(account.frames == 2)
+        store.release(free)
+        store.release(try #require(rows[1]))
+        #expect(account.frames == 2 && other.frames == 0)
+        store.release(try #require(rows[0]))
+        #expect(account.frames == 0)
+        account.marked = 1 << 40
+        #expect(!account.take(1 << 36), "more than any process has")
+        let nobody = FrameAccount(process: Int32.max)
+        nobody.marked = 1
+        #expect(!nobody.take(1))
+    }
+
+    @Test("frames that a former daemon left count against the most, until the last program lets them go")
+    func formerFrames() throws {
+        let before = FormerFrames().bytes
+        // A daemon that is gone has no mapping to write them.
+        let file = unsafe lm_memfd_create("samepage-frames", UInt32(LM_MFD_CLOEXEC))
+        defer { close(file) }
+        try #require(lm_ftruncate(file, Int64(8 * pageSize)) == 0)
+        let sevens = [UInt8](repeating: 7, count: 5 * pageSize)
+        #expect(unsafe lm_pwrite(file, sevens, sevens.count, 0) == sevens.count)
+        let program = unsafe mmap(nil, 5 * pageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0)!
+        let former = FormerFrames()
+        #expect(former.bytes >= 5 * pageSize)
+        let total = StoredTotal(most: former.bytes + 2 * pageSize, former: former)
+        let budget = UserBudget(mostKept: 0, mostSegments: 9, mostStored: .max, of: total)
+        #expect(budget.store(2 * pageSize) && !budget.store(1))
+        // A daemon that lives counts its own.
+        let daemon = unsafe mmap(nil, pageSize, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)!
+        #expect(FormerFrames().bytes <= max(before, former.bytes - 5 * pageSize))
+        unsafe munmap(daemon, pageSize)
+        unsafe munmap(program, 5 * pageSize)
+        former.lookAgain(after: 0)
+        #expect(former.bytes <= before && budget.store(pageSize))
     }
 
     @Test("others than the daemon's user and root cannot open it")

@@ -45,6 +45,8 @@ package final class AgentConnection {
     /// See above.
     package var mostSlowness: UInt64 = 30_000_000_000
 
+    /// What it is charged for.
+    package let account: FrameAccount
     let room: MessageRoom
     var upload: UploadBuffer?
     /// The store that the client may map frames of.
@@ -89,6 +91,7 @@ package final class AgentConnection {
     ) {
         self.descriptor = descriptor
         self.identity = identity
+        account = FrameAccount(process: identity.pid)
         self.space = space
         self.hello = hello
         self.room = room

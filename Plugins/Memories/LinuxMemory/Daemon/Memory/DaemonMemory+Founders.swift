@@ -29,6 +29,8 @@ extension DaemonMemory {
                 } else if case .page = plan.groups[group].source {
                     rows[group] = .failure(.outOfMemory)
                 }
+                let content = scratch.contents[place]
+                if scratch.rows[place] == nil { content.payer?.giveBack(Int(content.count)) }
             }
             cache.clear()
         }
@@ -38,7 +40,9 @@ extension DaemonMemory {
     /// Puts founders into the scratch, as many as there is room for copies of.
     private func gatherFounders(of plan: MergePlan, _ rows: inout [PreparedRow]) {
         scratch.work.removeAll(keepingCapacity: true)
+        scratch.payers.removeAll(keepingCapacity: true)
         while rows.count < plan.groups.count, scratch.work.count < PageCache.capacity {
+            scratch.payers.append(nil)
             switch plan.groups[rows.count].source {
             case .zeros: rows.append(.zeros)
             case .row(let row): rows.append(.row(row))
@@ -46,6 +50,7 @@ extension DaemonMemory {
             case .copy(let frame): rows.append(.row(FrameRow(first: frame, count: 1)))
             case .page(let page):
                 if let record = record(of: page.area), page.index < record.pageCount {
+                    scratch.payers[scratch.payers.count - 1] = connection(record.slot)?.account
                     scratch.work.append(
                         PageWork(
                             slot: record.slot, area: record.wire, index: page.index, frame: 0,
@@ -88,8 +93,26 @@ extension DaemonMemory {
                 rows[place] = .failure(.changed)
                 continue
             }
-            scratch.contents.append(unsafe RowContent(bytes, count: group.rowLength))
+            guard let payer = payer(of: plan, place, first: scratch.payers[place - groups.lowerBound]) else {
+                rows[place] = .failure(.outOfMemory)
+                continue
+            }
+            scratch.contents.append(unsafe RowContent(bytes, count: group.rowLength, payer: payer))
             scratch.groups.append(place)
         }
+    }
+
+    /// Who is charged for a group's new row: the founder's client, or another that has a page in the group; `nil` where
+    /// each of them is charged as much as it has pages.
+    private func payer(of plan: MergePlan, _ group: Int, first: FrameAccount?) -> FrameAccount? {
+        let frames = Int(plan.groups[group].rowLength)
+        if let first, first.take(frames) { return first }
+        for site in plan.sites where Int(site.group) == group {
+            guard let record = record(of: site.page.area), let account = connection(record.slot)?.account,
+                account !== first
+            else { continue }
+            if account.take(frames) { return account }
+        }
+        return nil
     }
 }

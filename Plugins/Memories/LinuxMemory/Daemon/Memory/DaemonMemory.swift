@@ -104,6 +104,7 @@ package final class DaemonMemory {
         precondition(records[area] == nil, "area \(area.rawValue) is in use")
         records[area] = AreaRecord(slot: attach(connection), wire: wire, pageCount: pageCount)
         connection.areas[wire] = area
+        connection.account.marked += Int(pageCount)
         latest = nil
     }
 
@@ -113,7 +114,9 @@ package final class DaemonMemory {
         latest = nil
         unsure[area] = nil
         suspects.removePages(of: area)
-        connections[Int(record.slot)]?.areas[record.wire] = nil
+        guard let connection = connections[Int(record.slot)] else { return }
+        connection.areas[record.wire] = nil
+        connection.account.marked -= Int(record.pageCount)
     }
 
     /// Forgets a connection, and the areas that are left of it.
@@ -197,6 +200,8 @@ final class DaemonScratch {
     /// New rows of frames, and the groups that they are for.
     var contents: [RowContent] = []
     var groups: [Int] = []
+    /// Who pays for the row of each group of this round; `nil` for those that need none.
+    var payers: [FrameAccount?] = []
     var rows: [FrameRow?] = []
 
     init(pageSize: Int) {

@@ -75,7 +75,8 @@ struct ServiceState: ~Copyable {
             unstableTree: parts.unstableTree, policy: parts.policy, pageSize: pageSize, tracksChanges: true)
         policyAttributes = parts.policy.attributes
         self.settings = settings
-        stored = StoredTotal(most: settings.mostStored == 0 ? UserBudget.machine / 4 : settings.mostStored)
+        stored = StoredTotal(
+            most: settings.mostStored == 0 ? UserBudget.machine / 4 : settings.mostStored, former: FormerFrames())
         toldSettings = settings
         self.description = description
     }

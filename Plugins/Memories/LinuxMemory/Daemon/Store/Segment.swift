@@ -18,6 +18,8 @@ struct Segment {
     var used: UInt32 = 0
     /// Frames that the budget counts: all that have got memory.
     var stored: UInt32 = 0
+    /// Who is charged for its frames: each for those from the place on, up to the next; `nil` where nobody is.
+    private var payers: [(account: FrameAccount?, first: UInt32)] = []
     /// Frames given out and released since.
     var released: UInt32 = 0
 
@@ -55,6 +57,22 @@ struct Segment {
         // What is in clients' memory does not belong into our core dumps.
         _ = lm_madvise(UInt(bitPattern: address), size, Int32(LM_MADV_DONTDUMP))
         return unsafe Segment(bytes: bytes, shared: shared, witness: witness)
+    }
+
+    /// Notes who is charged for the next frames.
+    mutating func charge(_ account: FrameAccount?) {
+        if payers.isEmpty ? account == nil : payers[payers.count - 1].account === account { return }
+        payers.append((account, used))
+    }
+
+    /// Who is charged for a frame; `nil` if nobody is.
+    func payer(of slot: UInt32) -> FrameAccount? {
+        var (low, high) = (0, payers.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if payers[middle].first <= slot { low = middle + 1 } else { high = middle }
+        }
+        return low == 0 ? nil : payers[low - 1].account
     }
 
     /// Gives up the mapping and the clients' descriptor; the witness stays open.

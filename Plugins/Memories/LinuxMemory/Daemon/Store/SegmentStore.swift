@@ -130,6 +130,7 @@ package final class SegmentStore {
     /// Fills the next frames of a segment, which have memory; only then they are given out.
     private func write(_ content: RowContent, to number: Int) -> FrameRow {
         let slot = live[number]!.used
+        live[number]!.charge(content.payer)
         for offset in 0..<content.count {
             // SAFETY: the frames lie within the mapping.
             unsafe lm_copy(live[number]!.bytes + Int(slot + offset) * pageSize, content.bytes, pageSize)
@@ -154,6 +155,7 @@ package final class SegmentStore {
     package func release(_ row: FrameRow) {
         let number = Int(row.first.rawValue / WireLimit.framesOfSegment)
         guard number < live.count, live[number] != nil else { return }
+        live[number]!.payer(of: row.first.rawValue % WireLimit.framesOfSegment)?.giveBack(Int(row.count))
         live[number]!.released += row.count
         framesInUse -= Int(row.count)
         framesReleased += Int(row.count)
@@ -214,10 +216,13 @@ package struct RowContent {
     let bytes: UnsafeRawPointer
     /// How many frames the row has.
     let count: UInt32
+    /// Who is charged for them already.
+    let payer: FrameAccount?
 
     /// Names bytes that nobody but the daemon can change.
-    package init(_ bytes: UnsafeRawPointer, count: UInt32) {
+    package init(_ bytes: UnsafeRawPointer, count: UInt32, payer: FrameAccount? = nil) {
         unsafe self.bytes = bytes
         self.count = count
+        self.payer = payer
     }
 }

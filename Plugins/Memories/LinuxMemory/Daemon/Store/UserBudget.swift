@@ -82,12 +82,19 @@ package final class StoredTotal: Sendable {
     /// Bytes, at most.
     let most: Int
     private let bytes = Atomic<Int>(0)
+    private let former: FormerFrames?
 
     /// Bounds them.
-    package init(most: Int) { self.most = most }
+    ///
+    /// - Parameter former: What earlier daemons have left, which counts too.
+    package init(most: Int, former: FormerFrames? = nil) {
+        self.most = most
+        self.former = former
+    }
 
     func take(_ more: Int) -> Bool {
-        if bytes.wrappingAdd(more, ordering: .relaxed).newValue <= most { return true }
+        let others = former?.bytes ?? 0
+        if bytes.wrappingAdd(more, ordering: .relaxed).newValue + others <= most { return true }
         giveBack(more)
         return false
     }
