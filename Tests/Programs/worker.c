@@ -16,9 +16,15 @@
 ///     rest               it ends; all is as it was before `act`         ok CALLS MICROSECONDS REFUSED NAME: the slowest
 ///     entries LEFT       takes map entries until so many are left       ok ENTRIES
 ///     files              takes all descriptors                          ok FILES
+///     sandbox            confines itself as QEMU does with -sandbox on and all denied  ok
 ///     fork               a child with the same memory takes over; the parent ends when the child has ended
 #include "actor.h"
 #include <inttypes.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 static char *memory;
 static size_t pages;
@@ -56,6 +62,33 @@ static void remark(size_t step) {
         }
     }
     printf("ok %zu %.0f\n", calls, longest * 1e6);
+}
+
+/// What QEMU denies itself: obsolete calls, more rights, other programs, other shares of the processor.
+static void enter_sandbox(void) {
+    static const unsigned deadly[] = {
+        SYS_reboot,   SYS_swapon,   SYS_swapoff,   SYS_syslog,    SYS_mount,     SYS_umount2,  SYS_kexec_load, SYS_setuid,
+        SYS_setgid,   SYS_setpgid,  SYS_setsid,    SYS_setreuid,  SYS_setregid,  SYS_setresuid, SYS_setresgid, SYS_setfsuid,
+        SYS_setfsgid, SYS_fork,     SYS_vfork,     SYS_execve,    SYS_execveat};
+    static const unsigned denied[] = {
+        SYS_setpriority, SYS_sched_setparam, SYS_sched_setscheduler, SYS_sched_setaffinity};
+    struct sock_filter code[64];
+    size_t length = 0;
+    code[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
+        code[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, deadly[i], 0, 1);
+        code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    }
+    for (size_t i = 0; i < sizeof denied / sizeof denied[0]; i++) {
+        code[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, denied[i], 0, 1);
+        code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+    }
+    code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {(unsigned short)length, code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0) {
+        fail("seccomp: %s", strerror(errno));
+    }
 }
 
 static void answer(char *line) {
@@ -112,6 +145,9 @@ static void answer(char *line) {
     } else if (strcmp(name, "rest") == 0) {
         stop_acting();
         printf("ok %zu %.0f %zu %s\n", acting.operations, acting.longest * 1e6, acting.refused, acting.longest_name);
+    } else if (strcmp(name, "sandbox") == 0) {
+        enter_sandbox();
+        printf("ok\n");
     } else if (strcmp(name, "fork") == 0) {
         pid_t child = fork();
         if (child > 0) {
