@@ -133,7 +133,9 @@ extension StrategyRegistry {
                 \.excludesDontDump),
             ConfigurationKey(
                 name: "rewrittenPages", unit: "",
-                help: "what happens to pages written since they were merged: leave lets them keep memory of their own",
+                help:
+                    "what happens to merged pages that are written: leave lets them keep memory of their own; trap catches the "
+                    + "write, which then waits longer, and they can merge again",
                 expected: ConfigurationKey.oneOf(RewrittenPages.allCases.map(\.rawValue)),
                 read: { $0.rewrittenPages.rawValue },
                 write: { configuration, text in

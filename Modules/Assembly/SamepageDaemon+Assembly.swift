@@ -45,6 +45,7 @@ extension SamepageConfiguration {
         settings.socketPath = socketPath
         settings.clientGroup = clientGroup
         settings.vmaBudgetPercent = vmaBudgetPercent
+        settings.trapsWrites = rewrittenPages == .trap
         settings.excludesDontDump = excludesDontDump
         settings.salt = salt
         settings.domains = domains.compactMap(DomainRule.init)

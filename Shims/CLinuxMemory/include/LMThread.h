@@ -26,6 +26,61 @@ _Noreturn static inline void lm_end_thread(int status) {
     while (1) lm_system_call(SYS_exit, status, 0, 0, 0, 0, 0);
 }
 
+/// Starts a thread that libc does not know: creating one of libc's allocates memory in the calling thread, which may map some.
+/// The body makes system calls of ours only, and uses nothing of libc's that is a thread's own. Returns the thread's
+/// number, or minus the error number. The calls and flags are those of libc.
+///
+/// - Parameters:
+///   - stack_end: The end of its stack, of which the last 256 bytes are its thread pointer's.
+///   - number: Gets its number; 0 when it has ended.
+static inline long lm_start_own_thread(void (*body)(void), uintptr_t stack_end, uint32_t *number) {
+    uintptr_t *own = (uintptr_t *)(stack_end - 256);
+    own[0] = (uintptr_t)own;
+    const unsigned long flags = 0x3D0F00;
+#if defined(__x86_64__)
+    register uintptr_t fifth __asm__("r8") = (uintptr_t)own;
+    register uint32_t *fourth __asm__("r10") = number;
+    long result = SYS_clone;
+    __asm__ volatile(
+        "syscall\n\t"
+        "test %%rax, %%rax\n\t"
+        "jnz 1f\n\t"
+        "call *%[body]\n\t"
+        "mov %[end], %%eax\n\t"
+        "xor %%edi, %%edi\n\t"
+        "syscall\n\t"
+        "hlt\n"
+        "1:"
+        : "+a"(result)
+        : "D"(flags), "S"((uintptr_t)own & ~(uintptr_t)15), "d"(number), "r"(fourth), "r"(fifth), [body] "r"(body),
+          [end] "i"(SYS_exit)
+        : "rcx", "r11", "memory");
+    return result;
+#elif defined(__aarch64__)
+    register unsigned long first __asm__("x0") = flags;
+    register uintptr_t second __asm__("x1") = (uintptr_t)own & ~(uintptr_t)15;
+    register uint32_t *third __asm__("x2") = number;
+    register uintptr_t fourth __asm__("x3") = (uintptr_t)own;
+    register uint32_t *fifth __asm__("x4") = number;
+    register long call __asm__("x8") = SYS_clone;
+    __asm__ volatile(
+        "svc 0\n\t"
+        "cbnz x0, 1f\n\t"
+        "blr %[body]\n\t"
+        "mov x0, xzr\n\t"
+        "mov x8, %[end]\n\t"
+        "svc 0\n\t"
+        "brk 1\n"
+        "1:"
+        : "+r"(first)
+        : "r"(second), "r"(third), "r"(fourth), "r"(fifth), "r"(call), [body] "r"(body), [end] "i"(SYS_exit)
+        : "memory");
+    return (long)first;
+#else
+    return -LM_ENOSYS;
+#endif
+}
+
 /// How the first thread of a process stands.
 struct lm_first_thread {
     /// It has ended, while others run on.

@@ -98,7 +98,9 @@ func breakSharing(_ start: UInt, _ end: UInt) -> Bool {
             var runEnd = page + 1
             while unsafe runEnd < last && range.pointee.entries[runEnd].liesOverFrame { runEnd += 1 }
             let address = unsafe range.pointee.base + UInt(page) << 12
-            let result = lm_madvise(address, (runEnd - page) << 12, Int32(LM_MADV_POPULATE_WRITE))
+            let result = AgentLock.writing {
+                lm_madvise(address, (runEnd - page) << 12, Int32(LM_MADV_POPULATE_WRITE))
+            }
             if result == -Int32(LM_ENOMEM) { isDone = false }
             page = runEnd
         }

@@ -102,7 +102,9 @@ func advise(_ start: UInt, _ end: UInt, _ advice: RemapAdvice) {
 
 @unsafe
 private func fillWithZeros(_ start: UInt, _ end: UInt) {
-    unsafe lm_fill_zero(UnsafeMutableRawPointer(bitPattern: start).unsafelyUnwrapped, Int(end - start))
+    AgentLock.writing {
+        unsafe lm_fill_zero(UnsafeMutableRawPointer(bitPattern: start).unsafelyUnwrapped, Int(end - start))
+    }
 }
 
 /// Discards pages of which only the kernel knows the protection and the advice: by its map, on the agent's thread.

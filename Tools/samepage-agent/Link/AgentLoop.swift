@@ -24,6 +24,7 @@ func agentMain() {
 private func rest() {
     disconnect(retryAfter: 0)
     link.deadline = 0
+    trap.close()
     work.closeRemapper()
     work.rights.close()
     lastThread.close()

@@ -80,7 +80,9 @@ private func handle(
         return true
     case .settings:
         guard let settings = message.take(WireSettings.self), message.remaining == 0 else { return false }
-        return takeSettings(settings)
+        guard takeSettings(settings) else { return false }
+        trap.follow(settings)
+        return true
     default: return answerRequest(kind, header, &message)
     }
 }

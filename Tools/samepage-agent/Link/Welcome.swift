@@ -14,7 +14,7 @@ func beServed(_ welcome: WireWelcome, _ descriptors: inout PassedDescriptors) ->
     }
     if hasUpload { link.uploadBuffer = descriptors.take() }
     let device = hasDevice ? descriptors.take() : -1
-    defer { if device >= 0 { _ = lm_close(device) } }
+    trap.keep(device: device)
 
     if welcome.storeHigh != link.storeHigh || welcome.storeLow != link.storeLow {
         // Another store: nobody knows the frames of the old one any more.
@@ -28,6 +28,7 @@ func beServed(_ welcome: WireWelcome, _ descriptors: inout PassedDescriptors) ->
     // What segments take of the address space would be missing from the program's own.
     link.missing = lm_address_space_is_limited() != 0 ? .outOfResources : work.openRemapper(device: -1)
     if link.missing == .noUserfault, device >= 0 { link.missing = work.openRemapper(device: device) }
+    trap.follow(link.settings)
     if link.welcomes > 0 {
         // The new daemon has seen nothing yet.
         forgetObservations(base: 0, end: UInt.max)

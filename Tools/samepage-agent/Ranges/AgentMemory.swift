@@ -10,7 +10,7 @@ struct AgentMemory {
     /// The mapping around it.
     private var mapped: (start: UInt, end: UInt) = (0, 0)
     /// Bytes of each part, from its start, that can be written.
-    private var reached = InlineArray<18, Int>(repeating: 0)
+    private var reached = InlineArray<20, Int>(repeating: 0)
     /// 1 when what only merging needs has been given back, for good.
     private var hasShed: UInt32 = 0
 
@@ -75,6 +75,11 @@ struct AgentMemory {
         return start
     }
 
+    /// Stacks are used from their ends downwards.
+    private static func isStack(_ number: Int) -> Bool {
+        number == MemoryPart.stack.number || number == MemoryPart.trapStack.number
+    }
+
     /// Gives memory of a part back: its bytes from a place on cannot be used any more.
     mutating func withdraw(_ part: MemoryPart, keeping size: Int) {
         let before = reached[part.number]
@@ -97,11 +102,11 @@ struct AgentMemory {
     mutating func shed(hasRemapper: Bool) -> Bool {
         guard base != 0, unsafe lm_atomic_exchange(&hasShed, 1) == 0 else { return false }
         let parts = MemoryPart.all
-        for number in (hasRemapper ? 2 : 0)..<18 {
+        for number in (hasRemapper ? 2 : 0)..<20 {
             let part = parts[number]
             let used = reached[number]
             guard used < part.capacity else { continue }
-            let offset = number == MemoryPart.stack.number ? 0 : used
+            let offset = AgentMemory.isStack(number) ? 0 : used
             _ = lm_munmap(address(of: part) + UInt(offset), part.capacity - used)
         }
         let end = base + UInt(MemoryPart.total)
@@ -126,12 +131,11 @@ struct AgentMemory {
     var residentBytes: UInt64 {
         var bytes: UInt64 = 0
         let parts = MemoryPart.all
-        for number in 0..<18 where reached[number] > 0 {
+        for number in 0..<20 where reached[number] > 0 {
             let part = parts[number]
             let size = reached[part.number]
             let start = address(of: part)
-            let isStack = number == MemoryPart.stack.number
-            bytes += residentSize(isStack ? start + UInt(part.capacity - size) : start, size)
+            bytes += residentSize(AgentMemory.isStack(number) ? start + UInt(part.capacity - size) : start, size)
         }
         return bytes
     }

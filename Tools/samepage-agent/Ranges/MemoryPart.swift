@@ -1,6 +1,6 @@
 /// A part of the agent's memory: see ``AgentMemory``.
 struct MemoryPart {
-    /// Its number, below 18.
+    /// Its number, below 20.
     let number: Int
     /// Where it begins in the reservation.
     let offset: Int
@@ -54,8 +54,12 @@ struct MemoryPart {
     static var jobText: MemoryPart { MemoryPart(16, after: reserve.end, TableMemory.textBytes) }
     /// Pages of different protection: see ``MapReserve``. Never writable.
     static var reserve: MemoryPart { MemoryPart(17, after: text.end, 65536) }
+    /// The stack of the thread that serves trapped writes: see ``TrapState``.
+    static var trapStack: MemoryPart { MemoryPart(18, after: jobText.end, 8 << 20) }
+    /// Copies of a block on their way to its place. Never writable by itself.
+    static var aside: MemoryPart { MemoryPart(19, after: trapStack.end, 65536) }
     /// Buffers of the agent's thread: see ``AgentBuffers``.
-    static var buffers: MemoryPart { MemoryPart(11, after: jobText.end, AgentBuffers.size, step: AgentBuffers.size) }
+    static var buffers: MemoryPart { MemoryPart(11, after: aside.end, AgentBuffers.size, step: AgentBuffers.size) }
     /// Buffers of a merge: see ``RemapRoom/scratch``.
     static var scratch: MemoryPart {
         MemoryPart(12, after: buffers.end, RemapRoom.scratchSize, step: RemapRoom.scratchSize)
@@ -73,10 +77,10 @@ struct MemoryPart {
     static var total: Int { entries.end }
 
     /// All parts that can be writable.
-    static var all: [18 of MemoryPart] {
+    static var all: [20 of MemoryPart] {
         [
             staging, copies, views, stack, sign, ranges, slots, order, uses, mappings, text, buffers, scratch, segments,
-            entryMap, entries, jobText, reserve,
+            entryMap, entries, jobText, reserve, trapStack, aside,
         ]
     }
 }

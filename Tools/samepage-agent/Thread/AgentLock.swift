@@ -59,6 +59,48 @@ enum AgentLock {
         return true
     }
 
+    /// Takes the lock for the thread that serves trapped writes; `false` where it is not to be had soon, as its holder may be
+    /// waiting for that thread.
+    static func acquireForTrap() -> Bool {
+        enter()
+        var has = unsafe lm_atomic_replace(&word, 0, 1) != 0
+        if !has {
+            _ = unsafe lm_atomic_add(&waiting, 1)
+            has = waitForTrap()
+            _ = unsafe lm_atomic_add(&waiting, UInt32.max)
+        }
+        guard has else {
+            leave()
+            return false
+        }
+        unsafe lm_atomic_store_wide(&owner, UInt(lm_this_thread()))
+        unsafe savedMask = unchanged
+        return true
+    }
+
+    private static func waitForTrap() -> Bool {
+        let start = now()
+        while true {
+            if unsafe lm_atomic_exchange(&word, 2) == 0 { return true }
+            // The agent's thread says when it writes to memory of the program; others may write to any, at any time.
+            let holder = unsafe lm_atomic_load_wide(&owner)
+            let isAgent = unsafe holder != 0 && holder == agentThread.pointer
+            let patience: UInt64 = isAgent || holder == 0 ? 20_000_000 : 1_000_000
+            if unsafe lm_atomic_load(&holderWrites) != 0 || now() &- start >= patience { return false }
+            _ = unsafe lm_futex_wait(&word, 2, 200_000)
+        }
+    }
+
+    /// 1 while the holder writes to memory of the program, where it may meet a trap.
+    nonisolated(unsafe) private static var holderWrites: UInt32 = 0
+
+    /// Writes to memory of the program, the lock being held.
+    static func writing<Result>(_ body: () -> Result) -> Result {
+        unsafe lm_atomic_store(&holderWrites, 1)
+        defer { unsafe lm_atomic_store(&holderWrites, 0) }
+        return body()
+    }
+
     /// Gives the lock back.
     static func release() {
         let mask = unsafe savedMask
@@ -89,6 +131,7 @@ enum AgentLock {
     static func releaseInChild() {
         unsafe lm_atomic_store(&waiting, 0)
         unsafe lm_atomic_store(&away, 0)
+        unsafe lm_atomic_store(&holderWrites, 0)
         unsafe lm_atomic_store(&users, 1)
         unsafe lm_atomic_store(&word, 1)
         release()

@@ -73,9 +73,11 @@ struct LastThread {
         } else if now() < due {
             return
         }
-        // A folder has two links of its own, and one for each thread: this one, and the first, which stays until the process ends.
+        // A folder has two links of its own, and one for each thread: this one, the one of traps, and the first, which stays
+        // until the process ends.
         let state = lm_read_first_thread(first)
-        if state.is_gone != 0, lm_link_count(folder) == 4 {
+        if state.is_gone != 0, lm_link_count(folder) == 4 + trap.threadCount {
+            trap.stop()
             let later = unsafe lm_atomic_load(&laterStatus)
             lm_end_thread(later != 0 ? Int32(later & 255) : state.status)
         }

@@ -65,7 +65,7 @@ enum MappingProbe {
         }
         // Only shared memory can be mapped twice by this.
         guard lm_mremap(address, 0, 4096, 0, 0) == -Int(LM_EINVAL),
-            !isWritten || lm_madvise(address, 4096, Int32(LM_MADV_POPULATE_WRITE)) == 0
+            !isWritten || AgentLock.writing({ lm_madvise(address, 4096, Int32(LM_MADV_POPULATE_WRITE)) }) == 0
         else { return address }
         return min(end, limit)
     }

@@ -50,11 +50,23 @@ private func endOfWindow(from start: Int, count: Int) -> Int {
         let before = unsafe buffers.sites[end - 1].index
         guard site.area == first.area, site.index - first.index < UInt32(Remapper.windowCapacity),
             site.index - before <= widestGap, unsafe site.index < range.pointee.pageCount,
-            unsafe range.endOfMergeable(from: before + 1, limit: site.index + 1) == site.index + 1
+            unsafe range.endOfMergeable(from: before + 1, limit: site.index + 1) == site.index + 1,
+            unsafe staysOfKind(range, first.index, before + 1...site.index)
         else { break }
         end += 1
     }
     return end
+}
+
+/// Whether pages may share a window with the one it begins with: where writes are trapped, pages over frames belong to
+/// another context than others.
+private func staysOfKind(
+    _ range: UnsafeMutablePointer<AgentRange>, _ first: UInt32, _ pages: ClosedRange<UInt32>
+) -> Bool {
+    if !trap.isOn { return true }
+    let kind = unsafe range.entry(first).liesOverFrame
+    for page in pages where unsafe range.entry(page).liesOverFrame != kind { return false }
+    return true
 }
 
 /// Merges the pages of one window, in as far as the map entries left permit. The lock is held.
@@ -81,6 +93,12 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     // Where data is limited the staging area is the program's to fill between two windows.
     if lm_data_is_limited() != 0 { unsafe remapper.pointee.closeStaging() }
     if report.trackingLost { unsafe trackMergeable(range, window, anew: false) }
+    if trap.isOn {
+        // Between the window and the trap.
+        unsafe range.findRewritten(window)
+        trap.news.take()
+        done.writesWaited &+= trap.news.takeWrites()
+    }
     unsafe takeBack(range, window, count, &done)
 }
 

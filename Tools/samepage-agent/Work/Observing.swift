@@ -30,6 +30,7 @@ func observe(_ request: WireRange, capacity: Int) -> (head: WireObserved, runs: 
             let last = unsafe min(end.partialValue, range.pointee.pageCount)
             // Beyond the end of the area there is nothing to say.
             guard next < last else { return end.partialValue }
+            trap.news.take()
             unsafe resumeTracking(range)
             let piece = next..<(last - next <= AgentBuffers.scanLength ? last : next + AgentBuffers.scanLength)
             return unsafe observePiece(range, piece, capacity, &count, &head)

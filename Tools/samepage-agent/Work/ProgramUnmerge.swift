@@ -102,7 +102,8 @@ private func ownMemory(
     // In place: pages that may not be readable, and where there is nothing to copy with. The kernel answers EFAULT or
     // EINVAL for memory that cannot be written.
     let advice = Int32(LM_MADV_POPULATE_WRITE)
-    let answer = unsafe lm_madvise(range.address(of: pages.lowerBound), pages.count << 12, advice)
+    unsafe work.remapper?.pointee.permitWrites(range.memory(of: pages.lowerBound), pageCount: pages.count)
+    let answer = AgentLock.writing { unsafe lm_madvise(range.address(of: pages.lowerBound), pages.count << 12, advice) }
     return answer == 0 ? 0 : -Int32(LM_ENOMEM)
 }
 

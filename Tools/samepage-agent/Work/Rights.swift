@@ -9,6 +9,9 @@ struct Rights {
     /// The rights of both when they were last the same.
     private var agreed: UInt64 = 0
 
+    /// Whether the rights are others than at the look before. Whoever takes note sets it to `false`.
+    var haveChanged = false
+
     /// What a look shows.
     enum Finding {
         /// The thread may do what the program may.
@@ -31,6 +34,7 @@ struct Rights {
         if own < 0 { own = ProcFile.open("/proc/thread-self/status") }
         guard let ours = StatusFile(descriptor: own), ours.rights == rights else { return .different }
         agreed = rights
+        haveChanged = true
         return .same
     }
 
@@ -55,7 +59,11 @@ func mayWork() -> Bool {
         tries += 1
     }
     switch finding {
-    case .same: break
+    case .same:
+        // The thread that serves traps has the rights that this one had when it started it.
+        if work.rights.haveChanged { trap.stop() }
+        work.rights.haveChanged = false
+        trap.follow(link.settings)
     case .different:
         mustRest(seconds(1))
         return false

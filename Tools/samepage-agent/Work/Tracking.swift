@@ -1,27 +1,55 @@
 import CLinuxMemory
 
-/// Begins to track fit pages: 0, or minus an error number. The lock is held.
+/// Begins to track fit pages, and to trap writes to those over frames: 0, or minus an error number. The lock is held.
 func track(_ base: UInt, _ pageCount: Int) -> Int32 {
-    guard let remapper = unsafe work.remapper, let memory = unsafe UnsafeMutableRawPointer(bitPattern: base) else {
-        return -Int32(LM_EINVAL)
+    guard let remapper = unsafe work.remapper else { return -Int32(LM_EINVAL) }
+    var result: Int32 = 0
+    unsafe forEachKind(base, pageCount) { range, pages, areFrames in
+        let memory = unsafe range.memory(of: pages.lowerBound)
+        if areFrames, trap.isOn {
+            // The mode may have been another one when it was registered.
+            try? unsafe remapper.pointee.tracker.untrack(memory, pageCount: pages.count)
+            // SAFETY: the caller's pages are mapped; protecting them changes no byte.
+            let armed = unsafe remapper.pointee.arm(memory, pageCount: pages.count)
+            if armed != 0 { result = armed }
+            return unsafe range.findRewritten(pages)
+        }
+        do throws(RemapError) {
+            // SAFETY: as above.
+            try unsafe remapper.pointee.tracker.track(memory, pageCount: pages.count)
+        } catch {
+            result = -error.code
+        }
     }
-    do throws(RemapError) {
-        // SAFETY: the caller's pages are mapped; tracking changes no byte.
-        try unsafe remapper.pointee.tracker.track(memory, pageCount: pageCount)
-        return 0
-    } catch {
-        return -error.code
-    }
+    return result
 }
 
 /// Ends the tracking of pages that are mapped.
 func untrack(_ base: UInt, _ pageCount: Int) {
-    guard let remapper = unsafe work.remapper, let memory = unsafe UnsafeMutableRawPointer(bitPattern: base) else {
-        return
+    guard let remapper = unsafe work.remapper else { return }
+    unsafe forEachKind(base, pageCount) { range, pages, areFrames in
+        let memory = unsafe range.memory(of: pages.lowerBound)
+        if areFrames { unsafe remapper.pointee.disarm(memory, pageCount: pages.count) }
+        // Where it fails nothing is tracked, or more than necessary: both do no harm.
+        // SAFETY: as above.
+        try? unsafe remapper.pointee.tracker.untrack(memory, pageCount: pages.count)
     }
-    // Where it fails nothing is tracked, or more than necessary: both do no harm.
-    // SAFETY: as above.
-    try? unsafe remapper.pointee.tracker.untrack(memory, pageCount: pageCount)
+}
+
+/// Calls `body` for each run of pages that all lie over frames, or all do not: at once if nothing is trapped. The lock is held.
+private func forEachKind(
+    _ base: UInt, _ pageCount: Int, _ body: (UnsafeMutablePointer<AgentRange>, Range<UInt32>, Bool) -> Void
+) {
+    unsafe ranges.forEachPart(base, base + UInt(pageCount) << 12) { range, first, last in
+        var page = UInt32(first)
+        while page < UInt32(last) {
+            let areFrames = unsafe range.entry(page).liesOverFrame
+            var end = page + 1
+            while end < UInt32(last), unsafe !trap.isOn || range.entry(end).liesOverFrame == areFrames { end += 1 }
+            unsafe body(range, page..<end, areFrames)
+            page = end
+        }
+    }
 }
 
 /// Tracks the mergeable pages of a part of a range; what cannot be tracked now is tried again before the next

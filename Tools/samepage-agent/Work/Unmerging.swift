@@ -86,10 +86,14 @@ func unmergeRun(
     // Copies do not join the memory around them.
     unsafe work.budget.add(abs(range.boundaries(around: pages) - before))
     if report.trackingLost { unsafe trackMergeable(range, pages, anew: false) }
+    defer { if trap.isOn { unsafe range.findRewritten(pages) } }
     guard mustStay else { return }
     // Without map entries for copies, or under the eyes of a debugger, the pages can still get memory of their own where
     // they are.
-    let broken = unsafe remapper.pointee.breakSharing(range.memory(of: pages.lowerBound), pageCount: pages.count)
+    unsafe remapper.pointee.permitWrites(range.memory(of: pages.lowerBound), pageCount: pages.count)
+    let broken = AgentLock.writing {
+        unsafe remapper.pointee.breakSharing(range.memory(of: pages.lowerBound), pageCount: pages.count)
+    }
     done.add(broken)
     guard broken.merged > 0 else { return }
     for place in 0..<pages.count {

@@ -77,6 +77,7 @@ extension WorkState {
     mutating func forgetAfterFork() {
         unsafe remapper = nil
         Remapper.forgetAfterFork()
+        forgetTraps()
         budget = MapBudget()
         rights = Rights()
         cpu = CPUBudget()

@@ -36,7 +36,8 @@ extension Remapper {
             batch.decideAll(.equal, .outOfMemory)
             return batch.report
         }
-        guard open(&batch.report, base: batch.base, size: batch.size) else {
+        let wereFrames = batch[0].kind == .shared || batch[0].kind == .sharedZeros
+        guard open(&batch.report, base: batch.base, size: batch.size, owner: wereFrames ? trap : -1) else {
             batch.decideAll(.equal, batch.report.error == Int32(LM_ENOMEM) ? .mapLimit : .failed)
             return batch.report
         }
@@ -53,7 +54,7 @@ extension Remapper {
             compareAgain(&batch)
             map(&batch)
         }
-        close(&batch.report, base: batch.base, size: batch.size)
+        close(&batch, wereFrames: wereFrames)
         if !batch.usedStage.isEmpty {
             // The staged pages have become frames or zeros.
             let start = batch.stage + UInt(batch.usedStage.lowerBound * pageSize)
@@ -63,27 +64,39 @@ extension Remapper {
     }
 
     /// Makes all writers into a window wait: step 1. On failure the window is as it was, and tracked.
-    mutating func open(_ report: inout RemapReport, base: UInt, size: Int) -> Bool {
-        guard report.count(lm_uffd_unregister(tracker.context, base, size)) == 0 else {
-            return resume(&report, base: base, size: size)
-        }
+    ///
+    /// - Parameter owner: The context that the window belongs to, if that is not the tracker's: then it is in none on failure,
+    ///   and ``RemapReport/trackingLost`` is set.
+    mutating func open(_ report: inout RemapReport, base: UInt, size: Int, owner: Int32 = -1) -> Bool {
+        // What is not trapped yet is the tracker's still.
+        guard
+            owner >= 0 && report.count(lm_uffd_unregister(owner, base, size)) == 0
+                || report.count(lm_uffd_unregister(tracker.context, base, size)) == 0
+        else { return resume(&report, base: base, size: size, owner) }
         guard report.count(lm_uffd_register(context, base, size, LM_UFFD_MODE_WP)) == 0 else {
-            return resume(&report, base: base, size: size)
+            return resume(&report, base: base, size: size, owner)
         }
         #if Mutants
             if mutants.contains(.noWriteProtection) { return true }
         #endif
         guard report.count(lm_uffd_write_protect(context, base, size, 1)) == 0 else {
             close(&report, base: base, size: size)
+            if owner >= 0 { report.trackingLost = true }
             return false
         }
+        // Whoever waited for the other thread waits for the window instead.
+        if owner >= 0 { _ = report.count(lm_uffd_wake(owner, base, size)) }
         return true
     }
 
     /// Tracks the window again after a failure to open it. Always `false`.
-    private func resume(_ report: inout RemapReport, base: UInt, size: Int) -> Bool {
-        report.systemCalls &+= 1
-        if lm_uffd_register(tracker.context, base, size, LM_UFFD_MODE_WP) != 0 { report.trackingLost = true }
+    private func resume(_ report: inout RemapReport, base: UInt, size: Int, _ owner: Int32) -> Bool {
+        if owner >= 0 {
+            _ = report.count(lm_uffd_wake(owner, base, size))
+            report.trackingLost = true
+        } else {
+            track(&report, base, size)
+        }
         return false
     }
 
@@ -105,6 +118,13 @@ extension Remapper {
 
     /// Gives a window back to the tracker and wakes whoever waits: step 7.
     mutating func close(_ report: inout RemapReport, base: UInt, size: Int) {
+        release(&report, base: base, size: size)
+        track(&report, base, size)
+        wake(&report, base: base, size: size)
+    }
+
+    /// Takes a window out of the synchronous context; those who wait still do.
+    mutating func release(_ report: inout RemapReport, base: UInt, size: Int) {
         countBlocked(&report)
         var tries = 0
         while report.count(lm_uffd_unregister(context, base, size)) != 0 {
@@ -116,10 +136,10 @@ extension Remapper {
             }
             lm_yield()
         }
-        if report.count(lm_uffd_register(tracker.context, base, size, LM_UFFD_MODE_WP)) != 0 {
-            report.trackingLost = true
-        }
-        // Unregistering wakes only some of those who wait.
+    }
+
+    /// Wakes whoever waits in a window: unregistering wakes only some of them.
+    func wake(_ report: inout RemapReport, base: UInt, size: Int) {
         _ = report.count(lm_uffd_wake(context, base, size))
     }
 

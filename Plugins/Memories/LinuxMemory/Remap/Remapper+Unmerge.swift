@@ -43,7 +43,7 @@ extension Remapper {
         // Where the copies begin that are still there. What has moved away is no longer ours to unmap: another thread
         // may have mapped something in its place.
         var rest = 0
-        if copies != 0, open(&report, base: start, size: size) {
+        if copies != 0, open(&report, base: start, size: size, owner: trap) {
             // SAFETY: the buffer has room for a window.
             let isKnown = unsafe readMap(start, pageCount, into: scratch.windowMap, &report)
             var place = isKnown ? 0 : pageCount
@@ -61,7 +61,10 @@ extension Remapper {
                 for page in place..<end { unsafe outcomes[page] = .merged }
                 place = end
             }
-            close(&report, base: start, size: size)
+            close(&report, base: start, pageCount: pageCount) { place in
+                // SAFETY: the caller gave room for one outcome a page.
+                unsafe outcomes[place] != .merged
+            }
         }
         if let room {
             // Also what has moved away has left its place mapped.

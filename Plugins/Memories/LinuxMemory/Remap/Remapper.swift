@@ -30,6 +30,10 @@ public struct Remapper: ~Copyable {
 
     /// Tracks what is written between merges.
     public let tracker: Tracker
+    /// A synchronous context that somebody else serves, and that merged runs belong to instead of the tracker's, write
+    /// protected: see ``arm(_:pageCount:)``. Below 0: none. The pages of one window then all lie over frames, or none does.
+    public var trap: Int32 = -1
+
     /// The userfaultfd context that makes writers wait.
     let context: Int32
     /// Bytes in a page.

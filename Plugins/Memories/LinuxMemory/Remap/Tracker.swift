@@ -58,8 +58,8 @@ public struct Tracker: ~Copyable {
     public let pageSize: Int
     /// The userfaultfd context with asynchronous write protection.
     let context: Int32
-    /// /proc/self/pagemap.
-    let pagemap: Int32
+    /// /proc/self/pagemap, of the thread that opened the tracker.
+    public let pagemap: Int32
 
     /// What the context needs: private mappings of segments are shmem to the kernel.
     static var contextFeatures: UInt64 {

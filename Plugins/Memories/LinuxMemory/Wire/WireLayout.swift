@@ -117,11 +117,13 @@ public enum WireChecksum: UInt32, Sendable {
 public struct WireSettings: Sendable, BitwiseCopyable {
     /// The share of vm.max_map_count that the process may use before merging stops making map entries, 1 to 90.
     public var vmaBudgetPercent: UInt32 = 50
-    /// ``excludeDontDump``.
+    /// ``excludeDontDump``, ``trapWrites``.
     public var flags: UInt32 = 0
 
     /// Memory that is left out of core dumps (MADV_DONTDUMP) is not merged.
     public static var excludeDontDump: UInt32 { 2 }
+    /// Writes to merged pages are caught before they happen, and the pages become ordinary memory.
+    public static var trapWrites: UInt32 { 4 }
 
     /// The defaults.
     @inlinable

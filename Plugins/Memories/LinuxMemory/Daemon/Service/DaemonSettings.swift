@@ -8,6 +8,8 @@ public struct DaemonSettings: Sendable, Hashable {
     /// The share of vm.max_map_count that a client may use before merging stops making map entries, in percent, 1 to 90
     /// (attribute `vma_budget_percent`).
     public var vmaBudgetPercent: UInt32 = 50
+    /// Whether writes to merged pages are caught, so that the pages become ordinary memory and can merge again.
+    public var trapsWrites = false
     /// Whether memory that programs leave out of core dumps (MADV_DONTDUMP) is not merged.
     public var excludesDontDump = false
     /// The salt of clients that have none of their own; clients whose salts differ never share. Empty for none.

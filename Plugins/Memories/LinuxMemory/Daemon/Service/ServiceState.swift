@@ -120,6 +120,7 @@ extension DaemonSettings {
     var wire: WireSettings {
         var wire = WireSettings()
         wire.vmaBudgetPercent = vmaBudgetPercent
+        if trapsWrites { wire.flags |= WireSettings.trapWrites }
         if excludesDontDump { wire.flags |= WireSettings.excludeDontDump }
         return wire
     }

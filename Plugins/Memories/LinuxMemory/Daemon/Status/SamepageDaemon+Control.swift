@@ -190,6 +190,7 @@ extension SamepageDaemon {
                 state.settings.vmaBudgetPercent = settings.vmaBudgetPercent
             }
             state.toldSettings = settings
+            state.settings.trapsWrites = settings.trapsWrites
             state.settings.excludesDontDump = settings.excludesDontDump
             state.settings.lingerSeconds = max(0, settings.lingerSeconds)
             state.tellSettings()
