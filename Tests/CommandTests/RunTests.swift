@@ -146,7 +146,8 @@ struct RunTests {
     }
 
     @Test func limitedAddressSpace() async throws {
-        let command = "ulimit -v 8000000; exec env SAMEPAGE_AGENT='\(library)' '\(samepagePath())' run -- /bin/true"
+        let program = try samepagePath()
+        let command = "ulimit -v 8000000; exec env SAMEPAGE_AGENT='\(library)' '\(program)' run -- /bin/true"
         let result = try await execute(["/bin/sh", "-c", command])
         #expect(result.status == 0)
         #expect(result.errors.hasPrefix("samepage: /bin/true is not merged: its address space is limited"))
