@@ -1,15 +1,10 @@
 // 'run' becomes 2 among children of children, one that was stopped, one that has executed a program which marks memory, one
 // whose parent was killed, and one that starts while 'run' is 2. None may share a page afterwards; all keep their content;
 // and when 'run' is 1 again all merge again.
-#include "case.h"
+#include "run2.h"
 enum { pages = 512, contents = 256 };
 
-static void own(char *memory, const char *who) {
-    size_t frames = frames_in(memory, pages);
-    for (double end = now() + 5; frames && now() < end; nap(0.1)) frames = frames_in(memory, pages);
-    if (frames) wrong("'run' is 2, but %s still shares %zu of %d pages", who, frames, pages);
-    if (wrong_pages(memory, pages, contents)) wrong("content changed in %s", who);
-}
+static void own(char *memory, const char *who) { must_own(memory, pages, contents, 5, who); }
 static void await(int channel) {
     char byte;
     while (read(channel, &byte, 1) > 0) {}

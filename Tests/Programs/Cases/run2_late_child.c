@@ -1,14 +1,9 @@
 // A program forks while 'run' is 0; 'run' becomes 2 before the child is known to the merger, or at the same moment. The
 // child must end without frames, and so must a grandchild that is forked while 'run' is 2.
-#include "case.h"
+#include "run2.h"
 enum { pages = 1024, contents = 512 };
 
-static void check(char *memory, const char *who) {
-    size_t frames = frames_in(memory, pages);
-    for (double end = now() + 4; frames && now() < end; nap(0.1)) frames = frames_in(memory, pages);
-    if (frames) wrong("'run' is 2, but %s still shares %zu of %d pages", who, frames, pages);
-    if (wrong_pages(memory, pages, contents)) wrong("content changed in %s", who);
-}
+static void check(char *memory, const char *who) { must_own(memory, pages, contents, 4, who); }
 
 int main(void) {
     char *memory = region(pages, contents);
