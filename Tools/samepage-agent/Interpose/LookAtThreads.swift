@@ -15,7 +15,7 @@ nonisolated(unsafe) private var isAway: UInt32 = 0
 /// Before a call that may show the program its threads. Whether it may.
 @discardableResult
 private func beforeLook(_ path: UnsafePointer<CChar>?) -> Bool {
-    guard let path = unsafe path, unsafe namesThreads(path), isAgentHere, programHasOneThread() else {
+    guard isAgentHere, programHasOneThread(), let path = unsafe path, unsafe namesThreads(path) else {
         if unsafe lm_atomic_load(&isAway) != 0 { comeBack() }
         return false
     }
@@ -38,9 +38,7 @@ private func comeBack() {
 
 /// Whether a path is that of the folder of this process's threads, or what that is called within /proc.
 private func namesThreads(_ path: UnsafePointer<CChar>) -> Bool {
-    var end = 0
-    // SAFETY: up to the zero byte.
-    while unsafe path[end] != 0 { end += 1 }
+    var end = unsafe textLength(of: path)
     // SAFETY: below the end, here and further down.
     while unsafe end > 1 && (path[end - 1] == 47 || path[end - 1] == 46 && path[end - 2] == 47) { end -= 1 }
     guard end >= 4, unsafe path[end - 4] == 116, unsafe path[end - 3] == 97, unsafe path[end - 2] == 115,

@@ -26,9 +26,7 @@ func mustStayOff(_ environment: Environment) -> Bool {
 private func isUnmerged(_ name: UnsafeBufferPointer<UInt8>, _ environment: Environment) -> Bool {
     if unsafe UnmergedPrograms.reason(name) != nil { return true }
     guard let list = unsafe environment.value(of: "SAMEPAGE_NO_MERGE") else { return false }
-    var length = 0
-    // SAFETY: up to the zero byte that ends the variable.
-    while unsafe list[length] != 0 { length += 1 }
+    let length = unsafe textLength(of: list)
     // SAFETY: so many bytes.
     return unsafe list.withMemoryRebound(to: UInt8.self, capacity: length) {
         unsafe UnmergedPrograms.isListed(name, in: UnsafeBufferPointer(start: $0, count: length))

@@ -4,8 +4,9 @@ internal import CLinuxMemory
 /// merged too, become ordinary anonymous memory, whose pins the kernel can test at their next merge.
 ///
 /// Writers wait for a copy of a block and one mremap. The thread is started and ended by the agent's thread, and has the
-/// same table of descriptors and the same signals blocked; libc does not know it. It never writes to memory of the program, and waits for the lock for milliseconds only: where it
-/// does not get it, the page is let go, and the kernel copies it in place.
+/// same table of descriptors and the same signals blocked; libc does not know it. It never writes to memory of the
+/// program, and waits for the lock for milliseconds only: where it does not get it, the page is let go, and the kernel
+/// copies it in place.
 @safe
 struct TrapState {
     /// The context that merged pages belong to; -1 while writes are not trapped. Changes under the lock.
