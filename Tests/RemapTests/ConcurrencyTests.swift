@@ -1,5 +1,6 @@
 import CLinuxMemory
 import Remap
+import Synchronization
 import Testing
 
 extension Bed {
@@ -52,6 +53,22 @@ struct ConcurrencyTests {
         #expect(report.lost == 0)
         #expect(report.blockedWrites > 0)
         #expect(!report.trackingLost)
+    }
+
+    @Test("Remappers of one process do not take each other for onlookers")
+    func severalRemappers() {
+        let merged = Atomic(0)
+        let runners = (0..<4).map { _ in
+            Runner {
+                // Each new remapper looks at all threads of the process at its first window.
+                for _ in 0..<50 {
+                    guard let bed = try? Bed(pages: 8) else { return }
+                    merged.add(Int(bed.merge((0..<8).map { bed.page($0) }).report.merged), ordering: .relaxed)
+                }
+            }
+        }
+        for runner in runners { runner.join() }
+        #expect(merged.load(ordering: .relaxed) == 4 * 50 * 8)
     }
 
     #if Mutants

@@ -89,15 +89,16 @@ struct Onlookers: ~Copyable {
     /// Whether somebody is there; if not, the lease is taken where there can be one.
     private mutating func look(at time: UInt64) -> Bool {
         if isTraced(status) { return true }
+        // Before any lease is tried: one that another remapper of the process holds would count as somebody.
+        waitForTurn()
         if time >= lookDue {
+            let start = lm_monotonic_nanoseconds()
             wereAtThread = lookAtThreads()
             // A tenth of the time at most.
             let end = lm_monotonic_nanoseconds()
-            lookDue = end + 10 * (end &- time)
+            lookDue = end + 10 * (end &- start)
         }
-        if wereAtThread { return true }
-        waitForTurn()
-        guard lm_take_lease(memory) == -Int32(LM_EAGAIN) else { return false }
+        guard wereAtThread || lm_take_lease(memory) == -Int32(LM_EAGAIN) else { return false }
         unsafe lm_atomic_store(&Self.holder, 0)
         return true
     }
