@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
 
 enum { PLACE_WORDS = 128, TEXT = 64 };
 
@@ -134,7 +135,9 @@ static void look_for_agent(void) {
     static _Atomic uint64_t due;
     uint64_t now = nanoseconds(), planned = atomic_load(&due);
     if (now < planned || !atomic_compare_exchange_strong(&due, &planned, now + 5000000)) return;
-    DIR *threads = opendir("/proc/self/task");
+    // By a call that the agent does not see: its thread would end for a program of one thread that looks.
+    int folder = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *threads = folder < 0 ? NULL : fdopendir(folder);
     if (threads == NULL) give_up(ERRORS, "no threads: %s", strerror(errno));
     for (struct dirent *thread; (thread = readdir(threads)) != NULL;) {
         char path[64], name[16] = "";
