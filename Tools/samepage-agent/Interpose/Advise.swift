@@ -51,6 +51,7 @@ private func markMergeable(_ start: UInt, _ end: UInt) -> Int32 {
     let isKept = want(start, end) || ranges.count >= TableMemory.rangeCapacity || !agentMemory.canMerge
     AgentLock.release()
     guard isKept else { return -Int32(LM_EAGAIN) }
+    unsafe lm_atomic_store(&isAskedFor, 1)
     wakeAgent()
     return mapped
 }

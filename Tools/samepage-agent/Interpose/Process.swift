@@ -38,6 +38,7 @@ private func mergeAny(_ isOn: Bool) -> Int32 {
     guard unsafe lm_atomic_exchange(&mergesAny, 1) == 0, enterCall() else { return 0 }
     let isWanted = wantAllMappings()
     AgentLock.release()
+    unsafe lm_atomic_store(&isAskedFor, 1)
     if isWanted { wakeAgent() }
     return 0
 }

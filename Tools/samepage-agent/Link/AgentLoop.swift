@@ -11,7 +11,7 @@ func agentMain() {
         lastThread.look()
         if unsafe lm_atomic_load(&agentThread.isLookWanted) != 0 { link.needsLook = true }
         if link.needsLook, now() >= link.lookDue { lookAfterRanges() }
-        if link.stage == .closed, wantsConnection(), now() >= link.deadline { connect() }
+        if link.stage == .closed, wantsConnection(), now() >= connectionDue { connect() }
         if link.stage == .greeting, now() >= link.deadline { disconnect(retryAfter: backOff()) }
         if let due = link.uploadTrimDue, now() >= due { trimUpload() }
         let look = remaining(lastThread.due)
@@ -57,6 +57,12 @@ private func prepare() {
     }
 }
 
+/// When to connect. Where the program itself asked for nothing, not in its first second: many end before that, and would
+/// gain nothing.
+private var connectionDue: UInt64 {
+    unsafe lm_atomic_load(&isAskedFor) != 0 ? link.deadline : max(link.deadline, agentSettings.youngUntil)
+}
+
 /// Whether the process has anything for a daemon.
 private func wantsConnection() -> Bool { withAgentLock { ranges.count > 0 } }
 
@@ -65,7 +71,7 @@ private func timeout() -> UInt64? {
     if link.doorbell < 0 { return 100_000_000 }
     var due = link.needsLook ? link.lookDue : nil
     switch link.stage {
-    case .closed: if wantsConnection() { due = min(due ?? link.deadline, link.deadline) }
+    case .closed: if wantsConnection() { due = min(due ?? connectionDue, connectionDue) }
     case .greeting: due = min(due ?? link.deadline, link.deadline)
     case .serving: if let trim = link.uploadTrimDue { due = min(due ?? trim, trim) }
     }

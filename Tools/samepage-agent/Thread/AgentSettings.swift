@@ -33,6 +33,8 @@ struct AgentSettings {
     var socketPathLength = 0
     /// Processes whose salts differ never share; 0 without a salt.
     var salt: UInt64 = 0
+    /// When the program is a second old (monotonic).
+    var youngUntil: UInt64 = 0
     /// The agent does nothing: the pages of this machine are not of 4096 bytes, the program gained rights at its start, or see
     /// isForeignGround.
     var isOff = false
@@ -46,6 +48,7 @@ struct AgentSettings {
         isOff = lm_page_size() != 4096 || lm_has_gained_rights() != 0 || isForeignGround()
         // Whoever set the variables may have fewer rights than the program.
         if isOff { return }
+        youngUntil = now() + seconds(1)
         if appendVariable("SAMEPAGE_SOCKET", of: environment) {
             // Taken as it is.
         } else if appendVariable("XDG_RUNTIME_DIR", of: environment) {
@@ -122,3 +125,6 @@ var isAgentOff: Bool { unsafe agentSettings.isOff }
 
 /// 1 when every range of 64 KiB or more that the program maps is wanted.
 nonisolated(unsafe) var mergesAny: UInt32 = 0
+
+/// 1 when the program itself asked for merging: by madvise or prctl.
+nonisolated(unsafe) var isAskedFor: UInt32 = 0
