@@ -9,7 +9,8 @@ public struct Counters: Sendable, Hashable {
     public var pagesSharing = 0
     /// Pages that map frames, less the frames: as ``pagesSharing``, but below 0 where rows cost more than they save.
     public var pagesSaved = 0
-    /// Pages in the unstable tree: unchanged, and without a twin.
+    /// Pages in the unstable tree, unchanged and without a twin, and those left alone for now because the memory could not
+    /// merge them.
     public var pagesUnshared = 0
     /// Pages that fit none of the others: changing, or not looked at often enough yet.
     public var pagesVolatile = 0
@@ -41,8 +42,8 @@ public struct Counters: Sendable, Hashable {
     /// Pages left alone for now because the memory could not merge them.
     public var pagesRefused = 0
 
-    /// Bytes of the merger's state beyond those of each item: for `minimum_age_millisecs`, `minimum_sharers`,
-    /// `merge_across_nodes` 0 and the policy.
+    /// Bytes of the merger's state beyond those of each item (for `minimum_age_millisecs`, `minimum_sharers`,
+    /// `merge_across_nodes` 0 and the policy), and what its driver adds of its own.
     public var extraBytes = 0
 
     /// Bytes that the merger's state takes for each page it keeps an item for.

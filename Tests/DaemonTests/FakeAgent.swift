@@ -41,6 +41,8 @@ final class FakeAgent: @unchecked Sendable {
     /// Every segment file that was ever received.
     var files: Set<UInt64> = []
     private var isSilent = false
+    /// Whether there are no map entries for merging.
+    var lacksEntries = false
 
     /// Starts to answer on a socket.
     init(socket: Int32, checksum: any PageChecksum) {

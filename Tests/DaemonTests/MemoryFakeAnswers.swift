@@ -94,6 +94,7 @@ extension FakeAgent {
         default:
             var statistics = WireStatistics()
             statistics.mapEntries = 17
+            statistics.mapEntryLimit = 1000
             return reply(statistics, [WireRefusal(reason: WireReason.locked.rawValue, bytes: 4096)])
         }
     }
@@ -136,6 +137,7 @@ extension FakeAgent {
             memory.release(site.area, index)
             return .merged
         }
+        if lacksEntries { return .mapLimit }
         guard let segment = segments[site.frame / WireLimit.framesOfSegment] else { return .failed }
         let offset = Int(site.frame % WireLimit.framesOfSegment) * pageSize
         guard unsafe memcmp(own, segment.bytes + offset, pageSize) == 0 else { return .changed }

@@ -34,6 +34,29 @@ struct MemoryMergeTests {
         #expect(frames == Array(0..<700))
     }
 
+    @Test("frames that no agent came to map take no memory, and are not made again while map entries are short")
+    func framesInVain() throws {
+        let rig = try MemoryRig()
+        let seeds: [UInt64?] = (1...300).map { $0 }
+        let agents = [try rig.client(seeds), try rig.client(seeds)]
+        for agent in agents { agent.locked { agent.lacksEntries = true } }
+        rig.scan(3)
+        let asked = agents[0].locked { agents[0].received[WireKind.merge] ?? 0 }
+        #expect(asked > 0)
+        rig.scan(40)
+        #expect(agents[0].locked { agents[0].received[WireKind.merge] ?? 0 } == asked)
+        let statistics = rig.memory.statistics
+        #expect(statistics.framesInUse == 0 && eventually { rig.memory.statistics.storedBytes == 0 })
+        #expect(rig.counters.pagesShared == 0 && rig.counters.pagesRefused == 600)
+        #expect(rig.counters.pagesUnshared == 600 && rig.counters.pagesVolatile == 0)
+        // Entries are free again.
+        for agent in agents { agent.locked { agent.lacksEntries = false } }
+        for client in rig.clients { #expect(client.connection.fetchStatistics() != nil) }
+        rig.scan(20)
+        #expect(rig.counters.pagesShared == 300 && rig.counters.pagesSharing == 300)
+        #expect(agents[1].read(1, 299) == content(300))
+    }
+
     @Test("pages of zeros are given back without a frame")
     func zeros() throws {
         let rig = try MemoryRig()

@@ -29,7 +29,7 @@ struct SharingTests {
         rig.fill(1, 0..<4, "a")
         rig.memory.refusal = { step, _ in step == .fill ? .outOfMemory : nil }
         rig.scan(4)
-        rig.expect(0, 0, volatile: 4)
+        rig.expect(0, 0, unshared: 4)
         #expect(rig.memory.census().own == 4)
         rig.memory.refusal = nil
         rig.scan(8)

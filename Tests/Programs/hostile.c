@@ -196,7 +196,8 @@ static ssize_t answer_to(const struct message *m, struct message *a, char *buffe
         memset(a->rest + 32, lie == NO_OUTCOME ? 200 : 0, a->head.count);
         return 32 + a->head.count;
     case STATISTICS:
-        memset(a->rest, 0xff, 32 + 32 * 16);
+        // Whoever says that it has no map entries left is not asked to merge.
+        memset(a->rest, lie == NONE || lie == NO_OUTCOME ? 0 : 0xff, 32 + 32 * 16);
         a->head.count = 32;
         return 32 + 32 * 16;
     case FORGET: return 0;

@@ -13,7 +13,7 @@ extension Merger {
         counters.pagesShared = tally.frames
         counters.pagesSaved = sites - tally.frames
         counters.pagesSharing = max(0, counters.pagesSaved)
-        counters.pagesUnshared = table.count(.unstable)
+        counters.pagesUnshared = table.count(.unstable) + table.count(.refused)
         counters.pagesVolatile = counters.items - sites - counters.pagesUnshared
         counters.pagesScanned = tally.pagesScanned
         counters.pagesSkipped = tally.pagesSkipped

@@ -43,18 +43,6 @@ struct MapBudget {
 
     mutating func add(_ entries: Int) { added += entries }
 
-    /// The shortest run worth a map entry now: long runs first, so the fewer entries are left the longer it must be.
-    /// A run adds at most two entries; `nil` when there are none left.
-    var shortestRun: Int? {
-        let free = limit - inUse - 2
-        guard free > 0 else { return nil }
-        switch free * 16 / max(1, limit) {
-        // Up to 10/16: with 90 percent of Linux's 65,530 entries, 128 MiB of single pages merge to the last one.
-        case 6...: return 1
-        case 3...5: return 2
-        case 2: return 4
-        case 1: return 8
-        default: return 16
-        }
-    }
+    /// The shortest run worth a map entry now; `nil` when there are none left.
+    var shortestRun: Int? { MapShare.shortestRun(entries: inUse, limit: limit) }
 }

@@ -7,7 +7,8 @@ func statistics() -> WireStatistics {
     answer.cpuNanoseconds = lm_kernel_clock(Int32(LM_CLOCK_THREAD_CPU))
     answer.mapEntries = UInt32(clamping: work.budget.inUse)
     answer.mapEntryLimit = UInt32(clamping: work.budget.limit)
-    var orphans: UInt64 = 0
+    var orphans: UInt32 = 0
+    var entries: UInt32 = 0
     var rewritten: UInt64 = 0
     var mergeable: UInt64 = 0
     // Shared pages that the program does not want merged any more.
@@ -15,6 +16,7 @@ func statistics() -> WireStatistics {
     unsafe forEachPiece(pieceLength: 8 * AgentBuffers.scanLength) { range, pages in
         for page in pages {
             let entry = unsafe range.entry(page)
+            if unsafe page + 1 < range.pointee.pageCount, unsafe range.isBoundary(after: page) { entries += 1 }
             guard entry.liesOverFrame else {
                 if entry.isMergeable { mergeable += 1 }
                 continue
@@ -29,6 +31,7 @@ func statistics() -> WireStatistics {
         return true
     }
     answer.orphanedPages = orphans
+    answer.mergedEntries = entries
     unsafe refusals[.rewritten] = rewritten << 12
     unsafe refusals[.watched] = work.remapper?.pointee.lookForOnlookers() == true ? mergeable << 12 : 0
     if hasLeftovers, link.leftOverCursor == nil { link.leftOverCursor = 0 }

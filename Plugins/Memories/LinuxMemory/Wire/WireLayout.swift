@@ -362,7 +362,9 @@ public struct WireStatistics: Sendable, BitwiseCopyable {
     /// Bytes of memory that the agent itself takes.
     public var ownBytes: UInt64 = 0
     /// Pages that still lie over frames of another store (an earlier daemon's, or before a fork).
-    public var orphanedPages: UInt64 = 0
+    public var orphanedPages: UInt32 = 0
+    /// Map entries that merging has made, by the map tables.
+    public var mergedEntries: UInt32 = 0
 
     /// Zeros.
     @inlinable

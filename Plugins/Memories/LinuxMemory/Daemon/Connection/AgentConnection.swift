@@ -21,6 +21,8 @@ package final class AgentConnection {
     /// Whether its process is stopped (SIGSTOP, a debugger) and owes an answer or takes no messages: nothing is asked of
     /// it until it goes on.
     package internal(set) var isParked = false
+    /// The shortest run of pages that its agent makes map entries for, as far as known.
+    var shortestRun = 1
     /// What it said of observations when nobody waited for it any more.
     var lateRuns: [(area: UInt32, run: WireRun)] = []
     /// Segments that it was to let go while it was stopped.

@@ -12,13 +12,15 @@ enum PreparedRow {
 }
 
 extension DaemonMemory {
-    /// Makes the new frames of a plan, in the order of its groups.
-    func prepareRows(of plan: MergePlan, into outcome: inout MergeOutcome) -> [PreparedRow] {
+    /// Makes the new frames of a plan, in the order of its groups, but for those that are refused.
+    func prepareRows(
+        of plan: MergePlan, but refusals: PlanRefusals, into outcome: inout MergeOutcome
+    ) -> [PreparedRow] {
         var rows: [PreparedRow] = []
         rows.reserveCapacity(plan.groups.count)
         while rows.count < plan.groups.count {
             let start = rows.count
-            gatherFounders(of: plan, &rows)
+            gatherFounders(of: plan, but: refusals, &rows)
             fetchFounders()
             chooseContents(of: plan, start..<rows.count, &rows)
             store.add(scratch.contents, into: &scratch.rows)
@@ -38,11 +40,15 @@ extension DaemonMemory {
     }
 
     /// Puts founders into the scratch, as many as there is room for copies of.
-    private func gatherFounders(of plan: MergePlan, _ rows: inout [PreparedRow]) {
+    private func gatherFounders(of plan: MergePlan, but refusals: PlanRefusals, _ rows: inout [PreparedRow]) {
         scratch.work.removeAll(keepingCapacity: true)
         scratch.payers.removeAll(keepingCapacity: true)
         while rows.count < plan.groups.count, scratch.work.count < PageCache.capacity {
             scratch.payers.append(nil)
+            guard !refusals.groups[rows.count] else {
+                rows.append(.failure(.mapLimit))
+                continue
+            }
             switch plan.groups[rows.count].source {
             case .zeros: rows.append(.zeros)
             case .row(let row): rows.append(.row(row))
@@ -79,6 +85,7 @@ extension DaemonMemory {
         var next = 0
         for place in groups {
             let group = plan.groups[place]
+            if case .failure = rows[place] { continue }
             if case .copy(let frame) = group.source, let bytes = unsafe store.bytes(of: frame) {
                 scratch.contents.append(unsafe RowContent(bytes, count: group.rowLength))
                 scratch.groups.append(place)

@@ -9,8 +9,9 @@ extension DaemonMemory: PageMerger {
         outcome.sites = [SiteOutcome](repeating: .gone, count: plan.sites.count)
         outcome.rows = [FrameRow?](repeating: nil, count: plan.groups.count)
         cache.clear()
-        let rows = prepareRows(of: plan, into: &outcome)
-        gather(plan, rows, into: &outcome)
+        let refusals = refusals(of: plan)
+        let rows = prepareRows(of: plan, but: refusals, into: &outcome)
+        gather(plan, rows, refusals, into: &outcome)
         exchange(
             .merge, limit: WireLimit.sites,
             prepare: { connection, range in sendSegments(for: range, to: connection) },
@@ -25,13 +26,20 @@ extension DaemonMemory: PageMerger {
             })
         for (place, site) in plan.sites.enumerated() where outcome.sites[place] == .gone { noteUnsure(site.page) }
         noteSuspects(of: plan, outcome)
+        noteRefusedRuns(outcome)
         retireUnused()
     }
 
     /// Puts the sites that have something to map into the scratch; the others get their outcome at once.
-    private func gather(_ plan: MergePlan, _ rows: [PreparedRow], into outcome: inout MergeOutcome) {
+    private func gather(
+        _ plan: MergePlan, _ rows: [PreparedRow], _ refusals: PlanRefusals, into outcome: inout MergeOutcome
+    ) {
         scratch.work.removeAll(keepingCapacity: true)
         for (place, site) in plan.sites.enumerated() {
+            guard !refusals.sites[place] else {
+                outcome.sites[place] = .mapLimit
+                continue
+            }
             let frame: UInt32
             switch rows[Int(site.group)] {
             case .zeros: frame = wireZeros

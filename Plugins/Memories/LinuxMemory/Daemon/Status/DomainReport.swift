@@ -27,13 +27,31 @@ extension DomainEngine {
     /// The same without asking agents anything.
     func lastReport() -> DomainReport {
         var report = DomainReport()
-        report.counters = merger.counters
+        report.counters = counters
         let statistics = memory.base.statistics
         report.storedBytes = statistics.storedBytes
         report.writesWaited = statistics.writesWaited
         report.cpuNanoseconds = lm_thread_cpu_nanoseconds() &+ cpuOfAgents
         return report
     }
+
+    /// The merger's counters. What merging takes besides the merger's own state counts against its profit: frames kept
+    /// that no page needs, the agents' own memory, and the kernel's for map entries.
+    var counters: Counters {
+        var counters = merger.counters
+        let statistics = memory.base.statistics
+        counters.extraBytes += max(0, statistics.storedBytes - statistics.framesInUse * memory.pageSize)
+        for client in clients {
+            guard let figures = client.statistics?.figures else { continue }
+            // An agent may say anything: it has no more entries than its process, and two for each page.
+            let entries = min(UInt64(min(figures.mergedEntries, figures.mapEntries)), 2 * client.pages)
+            counters.extraBytes += Int(min(figures.ownBytes, 1 << 30)) + Int(entries) * Self.bytesOfMapEntry
+        }
+        return counters
+    }
+
+    /// What the kernel keeps for a map entry (vm_area_struct, anon_vma_chain and their share of the tree), as measured.
+    private static let bytesOfMapEntry = 257
 
     /// CPU time of agents, those that have left included, as last heard.
     var cpuOfAgents: UInt64 {
@@ -127,7 +145,7 @@ extension DomainEngine {
         }
         if let statistics = client.statistics {
             // An agent may say anything; sums of such figures must not overflow anywhere.
-            report.orphanedPages = Int(min(statistics.figures.orphanedPages, Client.mostPages))
+            report.orphanedPages = Int(min(UInt64(statistics.figures.orphanedPages), Client.mostPages))
             var room = Client.mostPages * UInt64(pageSize)
             for refusal in statistics.refusals where refusal.bytes > 0 {
                 let reason = WireReason(rawValue: refusal.reason).map { "\($0.text)" } ?? "reason \(refusal.reason)"

@@ -71,7 +71,7 @@ extension SamepageDaemon {
     func counters(of viewer: Viewer) -> Counters {
         let (answers, past) = ask(viewer) { engine in
             engine.refreshCounters()
-            return engine.merger.counters
+            return engine.counters
         }
         var sum = past.counters
         for counters in answers { sum.add(counters) }
