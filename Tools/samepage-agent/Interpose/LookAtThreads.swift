@@ -1,8 +1,9 @@
 internal import CLinuxMemory
 
 // A program of one thread may make sure that it is alone, by counting what is in /proc/self/task: sandboxes do so before
-// they confine themselves. The agent's thread ends before such a look, and stays away until the folder is closed, or for a
-// while: then it comes back with a call that we see.
+// they confine themselves. The agent's thread ends before the program sees what is there, and stays away until the folder is
+// closed, or for a while: then it comes back with a call that we see. Paths are read only after the kernel has read them: what
+// is no path for the kernel is none for us.
 
 /// How long the agent's thread stays away after the program has looked.
 private var awayAfterLook: UInt64 { 1_000_000_000 }
@@ -12,20 +13,21 @@ nonisolated(unsafe) private var openFolder: UInt = 0
 /// 1 while the thread is away because the program looked.
 nonisolated(unsafe) private var isAway: UInt32 = 0
 
-/// Before a call that may show the program its threads. Whether it may.
+/// After the kernel has found what a path names, and before the program sees what is in it: whether that is the folder of
+/// threads, in which there is one of ours no more.
 @discardableResult
-private func beforeLook(_ path: UnsafePointer<CChar>?) -> Bool {
-    guard isAgentHere, programHasOneThread(), let path = unsafe path, unsafe namesThreads(path) else {
+private func look(at path: UnsafePointer<CChar>?, found: Bool) -> Bool {
+    // SAFETY: errno of this thread.
+    let before = unsafe __errno_location().pointee
+    defer { unsafe __errno_location().pointee = before }
+    guard found, isAgentHere, programHasOneThread(), let path = unsafe path, unsafe namesThreads(path) else {
         if unsafe lm_atomic_load(&isAway) != 0 { comeBack() }
         return false
     }
-    // SAFETY: errno of this thread.
-    let before = unsafe __errno_location().pointee
     _ = holdOffAgentThread()
     delayAgentThread(awayAfterLook)
     letAgentThreadStart()
     unsafe lm_atomic_store(&isAway, 1)
-    unsafe __errno_location().pointee = before
     return true
 }
 
@@ -66,9 +68,8 @@ private func word(_ path: UnsafePointer<CChar>?) -> Int { Int(bitPattern: path) 
 /// opendir.
 @c(opendir)
 public func interposedOpendir(_ path: UnsafePointer<CChar>?) -> Int {
-    let looks = unsafe beforeLook(path)
     let folder = unsafe pass(.opendir, word(path), 0)
-    if looks { unsafe openFolder = UInt(bitPattern: folder) }
+    if unsafe look(at: path, found: folder != 0) { unsafe openFolder = UInt(bitPattern: folder) }
     return folder
 }
 
@@ -84,103 +85,122 @@ public func interposedClosedir(_ folder: Int) -> Int32 {
     return result
 }
 
+/// scandir opens and reads in one call.
+private func lookBeforeScan(_ path: UnsafePointer<CChar>?) {
+    guard isAgentHere, programHasOneThread(), let path = unsafe path else { return }
+    // SAFETY: the kernel reads the path, or says that it is none.
+    let file = unsafe lm_open(path, Int32(LM_O_PATH))
+    unsafe look(at: path, found: file >= 0)
+    if file >= 0 { _ = lm_close(file) }
+}
+
 /// scandir.
 @c(scandir)
 public func interposedScandir(_ path: UnsafePointer<CChar>?, _ list: Int, _ choose: Int, _ order: Int) -> Int32 {
-    unsafe beforeLook(path)
+    unsafe lookBeforeScan(path)
     return unsafe Int32(truncatingIfNeeded: pass(.scandir, word(path), list, choose, order))
 }
 
 /// scandir64.
 @c(scandir64)
 public func interposedScandir64(_ path: UnsafePointer<CChar>?, _ list: Int, _ choose: Int, _ order: Int) -> Int32 {
-    unsafe beforeLook(path)
+    unsafe lookBeforeScan(path)
     return unsafe Int32(truncatingIfNeeded: pass(.scandir64, word(path), list, choose, order))
 }
 
 /// open: its third argument is there for some flags only.
 @c(open)
 public func interposedOpen(_ path: UnsafePointer<CChar>?, _ flags: Int32, _ mode: Int) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.open, word(path), Int(flags), mode))
+    let file = unsafe Int32(truncatingIfNeeded: pass(.open, word(path), Int(flags), mode))
+    unsafe look(at: path, found: file >= 0)
+    return file
 }
 
 /// open64.
 @c(open64)
 public func interposedOpen64(_ path: UnsafePointer<CChar>?, _ flags: Int32, _ mode: Int) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.open64, word(path), Int(flags), mode))
+    let file = unsafe Int32(truncatingIfNeeded: pass(.open64, word(path), Int(flags), mode))
+    unsafe look(at: path, found: file >= 0)
+    return file
 }
 
 /// openat.
 @c(openat)
 public func interposedOpenat(_ folder: Int32, _ path: UnsafePointer<CChar>?, _ flags: Int32, _ mode: Int) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.openat, Int(folder), word(path), Int(flags), mode))
+    let file = unsafe Int32(truncatingIfNeeded: pass(.openat, Int(folder), word(path), Int(flags), mode))
+    unsafe look(at: path, found: file >= 0)
+    return file
 }
 
 /// openat64.
 @c(openat64)
 public func interposedOpenat64(_ folder: Int32, _ path: UnsafePointer<CChar>?, _ flags: Int32, _ mode: Int) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.openat64, Int(folder), word(path), Int(flags), mode))
+    let file = unsafe Int32(truncatingIfNeeded: pass(.openat64, Int(folder), word(path), Int(flags), mode))
+    unsafe look(at: path, found: file >= 0)
+    return file
 }
 
 /// open of programs that were built with checks (_FORTIFY_SOURCE).
 @c(__open_2)
 public func interposedOpenChecked(_ path: UnsafePointer<CChar>?, _ flags: Int32) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.openChecked, word(path), Int(flags)))
+    let file = unsafe Int32(truncatingIfNeeded: pass(.openChecked, word(path), Int(flags)))
+    unsafe look(at: path, found: file >= 0)
+    return file
 }
 
 /// open64 of programs that were built with checks.
 @c(__open64_2)
 public func interposedOpen64Checked(_ path: UnsafePointer<CChar>?, _ flags: Int32) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.open64Checked, word(path), Int(flags)))
+    let file = unsafe Int32(truncatingIfNeeded: pass(.open64Checked, word(path), Int(flags)))
+    unsafe look(at: path, found: file >= 0)
+    return file
 }
 
 /// openat of programs that were built with checks.
 @c(__openat_2)
 public func interposedOpenatChecked(_ folder: Int32, _ path: UnsafePointer<CChar>?, _ flags: Int32) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.openatChecked, Int(folder), word(path), Int(flags)))
+    let file = unsafe Int32(truncatingIfNeeded: pass(.openatChecked, Int(folder), word(path), Int(flags)))
+    unsafe look(at: path, found: file >= 0)
+    return file
 }
 
 /// openat64 of programs that were built with checks.
 @c(__openat64_2)
 public func interposedOpenat64Checked(_ folder: Int32, _ path: UnsafePointer<CChar>?, _ flags: Int32) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.openat64Checked, Int(folder), word(path), Int(flags)))
+    let file = unsafe Int32(truncatingIfNeeded: pass(.openat64Checked, Int(folder), word(path), Int(flags)))
+    unsafe look(at: path, found: file >= 0)
+    return file
+}
+
+/// Makes a call that tells how many threads there are, again if it told of ours.
+private func withoutThread(_ path: UnsafePointer<CChar>?, _ call: () -> Int) -> Int32 {
+    let result = Int32(truncatingIfNeeded: call())
+    return unsafe look(at: path, found: result == 0) ? Int32(truncatingIfNeeded: call()) : result
 }
 
 /// stat: a folder has as many links as folders in it, and two.
 @c(stat)
 public func interposedStat(_ path: UnsafePointer<CChar>?, _ status: Int) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.stat, word(path), status))
+    unsafe withoutThread(path) { unsafe pass(.stat, word(path), status) }
 }
 
 /// stat64.
 @c(stat64)
 public func interposedStat64(_ path: UnsafePointer<CChar>?, _ status: Int) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.stat64, word(path), status))
+    unsafe withoutThread(path) { unsafe pass(.stat64, word(path), status) }
 }
 
 /// fstatat.
 @c(fstatat)
 public func interposedFstatat(_ folder: Int32, _ path: UnsafePointer<CChar>?, _ status: Int, _ flags: Int32) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.fstatat, Int(folder), word(path), status, Int(flags)))
+    unsafe withoutThread(path) { unsafe pass(.fstatat, Int(folder), word(path), status, Int(flags)) }
 }
 
 /// fstatat64.
 @c(fstatat64)
 public func interposedFstatat64(_ folder: Int32, _ path: UnsafePointer<CChar>?, _ status: Int, _ flags: Int32) -> Int32
 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.fstatat64, Int(folder), word(path), status, Int(flags)))
+    unsafe withoutThread(path) { unsafe pass(.fstatat64, Int(folder), word(path), status, Int(flags)) }
 }
 
 /// statx.
@@ -188,6 +208,5 @@ public func interposedFstatat64(_ folder: Int32, _ path: UnsafePointer<CChar>?, 
 public func interposedStatx(
     _ folder: Int32, _ path: UnsafePointer<CChar>?, _ flags: Int32, _ mask: UInt32, _ status: Int
 ) -> Int32 {
-    unsafe beforeLook(path)
-    return unsafe Int32(truncatingIfNeeded: pass(.statx, Int(folder), word(path), Int(flags), Int(mask), status))
+    unsafe withoutThread(path) { unsafe pass(.statx, Int(folder), word(path), Int(flags), Int(mask), status) }
 }
