@@ -98,7 +98,7 @@ extension RealPrograms {
             kill(daemon.child.process, SIGSTOP)
             var all = (calls: 0, slowest: Duration.zero)
             // While the daemon stands still nothing else makes the agent let go of its connection.
-            try await eventually("the agent finds no more room in its socket", within: .seconds(20)) {
+            try await eventually("the agent finds no more room in its socket", within: .seconds(60)) {
                 let some = try await many.remark(2)
                 all = (all.calls + some.calls, max(all.slowest, some.slowest))
                 return many.agentSocket != socket
