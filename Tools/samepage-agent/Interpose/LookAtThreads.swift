@@ -87,11 +87,17 @@ public func interposedClosedir(_ folder: Int) -> Int32 {
 
 /// scandir opens and reads in one call.
 private func lookBeforeScan(_ path: UnsafePointer<CChar>?) {
-    guard isAgentHere, programHasOneThread(), let path = unsafe path else { return }
     // SAFETY: the kernel reads the path, or says that it is none.
-    let file = unsafe lm_open(path, Int32(LM_O_PATH))
+    let file = unsafe isAgentHere && programHasOneThread() ? lm_open(path, Int32(LM_O_PATH)) : -1
     unsafe look(at: path, found: file >= 0)
     if file >= 0 { _ = lm_close(file) }
+}
+
+/// Makes a call that opens a file, which the program has not read yet.
+private func opening(_ path: UnsafePointer<CChar>?, _ call: () -> Int) -> Int32 {
+    let file = Int32(truncatingIfNeeded: call())
+    unsafe look(at: path, found: file >= 0)
+    return file
 }
 
 /// scandir.
@@ -111,65 +117,49 @@ public func interposedScandir64(_ path: UnsafePointer<CChar>?, _ list: Int, _ ch
 /// open: its third argument is there for some flags only.
 @c(open)
 public func interposedOpen(_ path: UnsafePointer<CChar>?, _ flags: Int32, _ mode: Int) -> Int32 {
-    let file = unsafe Int32(truncatingIfNeeded: pass(.open, word(path), Int(flags), mode))
-    unsafe look(at: path, found: file >= 0)
-    return file
+    unsafe opening(path) { unsafe pass(.open, word(path), Int(flags), mode) }
 }
 
 /// open64.
 @c(open64)
 public func interposedOpen64(_ path: UnsafePointer<CChar>?, _ flags: Int32, _ mode: Int) -> Int32 {
-    let file = unsafe Int32(truncatingIfNeeded: pass(.open64, word(path), Int(flags), mode))
-    unsafe look(at: path, found: file >= 0)
-    return file
+    unsafe opening(path) { unsafe pass(.open64, word(path), Int(flags), mode) }
 }
 
 /// openat.
 @c(openat)
 public func interposedOpenat(_ folder: Int32, _ path: UnsafePointer<CChar>?, _ flags: Int32, _ mode: Int) -> Int32 {
-    let file = unsafe Int32(truncatingIfNeeded: pass(.openat, Int(folder), word(path), Int(flags), mode))
-    unsafe look(at: path, found: file >= 0)
-    return file
+    unsafe opening(path) { unsafe pass(.openat, Int(folder), word(path), Int(flags), mode) }
 }
 
 /// openat64.
 @c(openat64)
 public func interposedOpenat64(_ folder: Int32, _ path: UnsafePointer<CChar>?, _ flags: Int32, _ mode: Int) -> Int32 {
-    let file = unsafe Int32(truncatingIfNeeded: pass(.openat64, Int(folder), word(path), Int(flags), mode))
-    unsafe look(at: path, found: file >= 0)
-    return file
+    unsafe opening(path) { unsafe pass(.openat64, Int(folder), word(path), Int(flags), mode) }
 }
 
 /// open of programs that were built with checks (_FORTIFY_SOURCE).
 @c(__open_2)
 public func interposedOpenChecked(_ path: UnsafePointer<CChar>?, _ flags: Int32) -> Int32 {
-    let file = unsafe Int32(truncatingIfNeeded: pass(.openChecked, word(path), Int(flags)))
-    unsafe look(at: path, found: file >= 0)
-    return file
+    unsafe opening(path) { unsafe pass(.openChecked, word(path), Int(flags)) }
 }
 
 /// open64 of programs that were built with checks.
 @c(__open64_2)
 public func interposedOpen64Checked(_ path: UnsafePointer<CChar>?, _ flags: Int32) -> Int32 {
-    let file = unsafe Int32(truncatingIfNeeded: pass(.open64Checked, word(path), Int(flags)))
-    unsafe look(at: path, found: file >= 0)
-    return file
+    unsafe opening(path) { unsafe pass(.open64Checked, word(path), Int(flags)) }
 }
 
 /// openat of programs that were built with checks.
 @c(__openat_2)
 public func interposedOpenatChecked(_ folder: Int32, _ path: UnsafePointer<CChar>?, _ flags: Int32) -> Int32 {
-    let file = unsafe Int32(truncatingIfNeeded: pass(.openatChecked, Int(folder), word(path), Int(flags)))
-    unsafe look(at: path, found: file >= 0)
-    return file
+    unsafe opening(path) { unsafe pass(.openatChecked, Int(folder), word(path), Int(flags)) }
 }
 
 /// openat64 of programs that were built with checks.
 @c(__openat64_2)
 public func interposedOpenat64Checked(_ folder: Int32, _ path: UnsafePointer<CChar>?, _ flags: Int32) -> Int32 {
-    let file = unsafe Int32(truncatingIfNeeded: pass(.openat64Checked, Int(folder), word(path), Int(flags)))
-    unsafe look(at: path, found: file >= 0)
-    return file
+    unsafe opening(path) { unsafe pass(.openat64Checked, Int(folder), word(path), Int(flags)) }
 }
 
 /// Makes a call that tells how many threads there are, again if it told of ours.

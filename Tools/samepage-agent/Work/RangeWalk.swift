@@ -80,7 +80,7 @@ extension UnsafeMutablePointer where Pointee == AgentRange {
     }
 
     /// Whether a page and the one after it are in different map entries, as far as merging made them.
-    func isBoundary(after page: UInt32) -> Bool {
+    private func isBoundary(after page: UInt32) -> Bool {
         let (left, right) = unsafe (entry(page), entry(page + 1))
         if let frame = left.frame { return right.frame != frame + 1 }
         return left.liesOverFrame != right.liesOverFrame || right.frame != nil

@@ -14,9 +14,10 @@ func statistics() -> WireStatistics {
     // Shared pages that the program does not want merged any more.
     var hasLeftovers = false
     unsafe forEachPiece(pieceLength: 8 * AgentBuffers.scanLength) { range, pages in
+        // The border before a piece is counted with the piece before.
+        entries += unsafe UInt32(range.boundaries(around: pages.dropFirst()))
         for page in pages {
             let entry = unsafe range.entry(page)
-            if unsafe page + 1 < range.pointee.pageCount, unsafe range.isBoundary(after: page) { entries += 1 }
             guard entry.liesOverFrame else {
                 if entry.isMergeable { mergeable += 1 }
                 continue

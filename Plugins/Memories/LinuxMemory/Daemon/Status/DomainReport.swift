@@ -27,8 +27,8 @@ extension DomainEngine {
     /// The same without asking agents anything.
     func lastReport() -> DomainReport {
         var report = DomainReport()
-        report.counters = counters
         let statistics = memory.base.statistics
+        report.counters = counters(with: statistics)
         report.storedBytes = statistics.storedBytes
         report.writesWaited = statistics.writesWaited
         report.cpuNanoseconds = lm_thread_cpu_nanoseconds() &+ cpuOfAgents
@@ -37,9 +37,8 @@ extension DomainEngine {
 
     /// The merger's counters. What merging takes besides the merger's own state counts against its profit: frames kept
     /// that no page needs, the agents' own memory, and the kernel's for map entries.
-    var counters: Counters {
+    func counters(with statistics: DaemonMemoryStatistics) -> Counters {
         var counters = merger.counters
-        let statistics = memory.base.statistics
         counters.extraBytes += max(0, statistics.storedBytes - statistics.framesInUse * memory.pageSize)
         for client in clients {
             guard let figures = client.statistics?.figures else { continue }

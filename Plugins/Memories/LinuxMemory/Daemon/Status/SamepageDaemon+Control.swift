@@ -71,7 +71,7 @@ extension SamepageDaemon {
     func counters(of viewer: Viewer) -> Counters {
         let (answers, past) = ask(viewer) { engine in
             engine.refreshCounters()
-            return engine.counters
+            return engine.counters(with: engine.memory.base.statistics)
         }
         var sum = past.counters
         for counters in answers { sum.add(counters) }
