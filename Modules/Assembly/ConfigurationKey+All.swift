@@ -163,6 +163,10 @@ extension StrategyRegistry {
                 "maxStored", 0...UInt32(Int32.max), unit: "MiB",
                 "memory for merged contents, of all users; half of it for each; 0 for a quarter of the machine's",
                 \.maxStored),
+            .number(
+                "cpuShare", 1...100, unit: "%",
+                "the share of one CPU that merging may take, agents in programs included; 100 for any number of CPUs",
+                attribute: "cpu_share", \.cpuShare),
             .number("nice", -20...19, "the daemon's scheduling priority, as in nice(1)", \.nice),
             .flag("schedIdle", "whether the daemon runs only when nothing else wants the CPU", \.schedIdle),
             .number(

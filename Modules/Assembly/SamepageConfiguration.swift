@@ -37,6 +37,8 @@ public struct SamepageConfiguration: Sendable, Hashable {
     public var maxStored: UInt32 = 0
     /// Key `noMerge`: patterns of the names of programs that are not merged.
     public var unmergedPrograms: [String] = []
+    /// Key `cpuShare`: percent of one CPU; 100 for any number.
+    public var cpuShare: UInt32 = 100
     /// Key `domains`: rules as `DomainRule` reads them.
     public var domains: [String] = []
     /// Key `nice`: -20 to 19.

@@ -46,6 +46,7 @@ extension SamepageConfiguration {
         settings.clientGroup = clientGroup
         settings.vmaBudgetPercent = vmaBudgetPercent
         settings.trapsWrites = rewrittenPages == .trap
+        settings.cpuShare = cpuShare
         settings.excludesDontDump = excludesDontDump
         settings.salt = salt
         settings.domains = domains.compactMap(DomainRule.init)

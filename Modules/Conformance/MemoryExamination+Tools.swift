@@ -50,7 +50,7 @@ extension MemoryExamination {
                 "pages \(run.start) to \(run.start + run.count) are reported out of order or out of range")
             end = run.start + run.count
             switch run.state {
-            case .changed, .inherited: changed.formUnion(run.start..<end)
+            case .changed, .hot, .inherited: changed.formUnion(run.start..<end)
             case .absent, .discarded, .zeroed: absent.formUnion(run.start..<end)
             }
         }

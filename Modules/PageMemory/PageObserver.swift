@@ -11,6 +11,9 @@ public struct ObservedRun: Hashable, Sendable {
         /// The program has given the pages back itself. As absent, and pages of zeros that were given back before do
         /// not count as such any more.
         case discarded
+        /// The pages exist, hold private content, and are written so often that nobody need look at them now. They are
+        /// reported as changed when it is worth a look again.
+        case hot
         /// The pages map frames of the store, and no merge that was asked for put them there: those of a forked child.
         case inherited
         /// The pages held zeros and were given back, and no merge that the merger remembers did that: those of a forked

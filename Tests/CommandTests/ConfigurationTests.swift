@@ -50,7 +50,7 @@ struct ConfigurationTests {
             "maxPageSharing": "2147483647", "stableNodeChainsPruneMillisecs": "0",
             "mergeOnly": "zeros", "minimumAge": "60000", "minimumSharers": "255", "excludeDontDump": "true",
             "clientGroup": "samepage", "salt": "a: b # c", "nice": "-20", "schedIdle": "true", "lingerSeconds": "0",
-            "userNamespaces": "true", "maxStored": "100", "domains": "guests cgroup=machine.slice",
+            "userNamespaces": "true", "maxStored": "100", "cpuShare": "20", "domains": "guests cgroup=machine.slice",
             "noMerge": "one,two*",
             "scan-time.advisorMaxCpu": "50", "scan-time.advisorTargetScanTime": "10",
             "scan-time.advisorMinPagesToScan": "1", "scan-time.advisorMaxPagesToScan": "2",

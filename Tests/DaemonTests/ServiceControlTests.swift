@@ -105,7 +105,7 @@ extension ServiceTests {
             settings.excludesDontDump = true
             daemon.update(settings, attributes: ["pages_to_scan": "88", "sleep_millisecs": "soon"])
             #expect(eventually { agent.locked { agent.settings?.vmaBudgetPercent } == 44 })
-            #expect(agent.locked { agent.settings?.flags } == WireSettings.excludeDontDump)
+            #expect(agent.locked { agent.settings?.flags } == WireSettings.excludeDontDump | WireSettings.leaveHot)
             #expect(try daemon.value(of: "pages_to_scan") == "88" && daemon.value(of: "vma_budget_percent") == "44")
             #expect(
                 rig.log.has("only after a restart: socket") && rig.log.has("'soon' is no value for sleep_millisecs"))

@@ -185,6 +185,19 @@ extension ServiceTests {
         }
 
         @Test(
+            "a process of which nothing is asked leaves its domain all the same when it gives up rights",
+            .enabled(if: ServiceProcess.missing == nil, "needs /usr/bin/python3"))
+        func confinedQuietly() async throws {
+            let rig = try await ServiceRig()
+            let process = try ServiceProcess(path: rig.path, mode: "quiet")
+            #expect(
+                eventually(within: 20) {
+                    rig.log.has("process \(process.pid) (python3)") && rig.log.has("has changed its rights")
+                }, "\(rig.log.all)")
+            try await rig.stop()
+        }
+
+        @Test(
             "users share nothing and see only what is theirs; processes that protect their memory are refused",
             .enabled(if: getuid() == 0 && ServiceProcess.missing == nil, "needs root, for processes of other users"))
         func users() async throws {

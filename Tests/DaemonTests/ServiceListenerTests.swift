@@ -19,7 +19,7 @@ extension ServiceTests {
             let welcome = try #require(agent.locked { agent.welcome })
             #expect(welcome.version == WireLimit.version && welcome.flags == WireWelcome.hasUpload)
             #expect(welcome.checksum == WireChecksum.xxh3.rawValue)
-            #expect(welcome.settings.vmaBudgetPercent == 50 && welcome.settings.flags == 0)
+            #expect(welcome.settings.vmaBudgetPercent == 50 && welcome.settings.flags == WireSettings.leaveHot)
             let clients = try rig.daemon.clients()
             #expect(clients.count == 1 && clients[0].pid == getpid() && clients[0].user == getuid())
             #expect(!clients[0].command.isEmpty)

@@ -13,8 +13,9 @@ final class ServiceProcess {
     /// - Parameters:
     ///   - user: Its user; `nil` for this process's.
     ///   - group: Its group.
-    ///   - mode: `serve`, `protect` (not dumpable), `namespace` (with a user namespace of its own) or `confine` (gives
-    ///   up what it may gain by execve, once it was asked about itself).
+    ///   - mode: `serve`, `protect` (not dumpable), `namespace` (with a user namespace of its own), `confine` (gives
+    ///   up what it may gain by execve, once it was asked about itself) or `quiet` (the same after eight seconds, and nothing
+    ///   need be asked of it while it has no page fault).
     init(path: String, user: UInt32? = nil, group: UInt32 = 0, mode: String = "serve", salt: UInt64 = 0) throws {
         let words = [
             "/usr/bin/python3", "-c", Self.script, path, user.map { String($0) } ?? "-", String(group), mode,
@@ -38,7 +39,7 @@ final class ServiceProcess {
 
     // setuid makes a process undumpable, execve makes it dumpable again.
     private static let script = """
-        import os, sys, socket, struct, ctypes
+        import os, sys, signal, socket, struct, ctypes
         path, user, group, mode, salt = sys.argv[1:6]
         if user != '-':
             os.setgroups([]); os.setgid(int(group)); os.setuid(int(user))
@@ -49,7 +50,11 @@ final class ServiceProcess {
         if mode == 'namespace': libc.unshare(0x10000000)
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if s.connect_ex(path) != 0: sys.exit(3)
-        s.send(struct.pack('<HHIQIIIIQ', 1, 0, 0, 0, 1, 4096, 0, 2, int(salt)))
+        if mode == 'quiet':
+            signal.signal(signal.SIGALRM, lambda number, frame: libc.prctl(38, 1, 0, 0, 0))
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+            signal.alarm(8)
+        s.send(struct.pack('<HHIQIIIIQ', 1, 0, 0, 0, 1, 4096, 16 if mode == 'quiet' else 0, 2, int(salt)))
         while True:
             m, files, flags, address = socket.recv_fds(s, 32768, 4)
             for f in files: os.close(f)

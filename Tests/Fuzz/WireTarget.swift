@@ -63,8 +63,8 @@ enum WireTarget {
         let engine = DomainEngine(
             key: membership.key(facts, salt: 0), parts: parts, pageSize: WirePeer.pageSize, settings: WireSettings(),
             lingerSeconds: 0,
-            scans: ScanMark(before: 0), budget: UserBudget(mostKept: 1 << 20, mostSegments: 4), membership: membership,
-            gate: LogGate(logger), clientLeft: {})
+            scans: ScanMark(before: 0), budget: UserBudget(mostKept: 1 << 20, mostSegments: 4),
+            share: CPUShare(percent: 100), membership: membership, gate: LogGate(logger), clientLeft: {})
         return (engine, parts.checksum)
     }
 

@@ -58,6 +58,17 @@ extension RealPrograms {
             #expect(calls[2] - calls[1] <= 16)
         }
 
+        /// Each is tracked a few times in those seconds, not in every scan, and once they are left alone they merge.
+        @Test(.timeLimit(.minutes(3))) func hotPagesAreLeftAlone() async throws {
+            let daemon = try await TestDaemon()
+            let program = try Child(daemon.agent() + [try await Programs.shared.path("hot"), "6"])
+            let line = try await program.line(within: .seconds(60))
+            print("256 pages written all the time, page faults in 3 s: \(line)")
+            let faults = try #require(Int(line.filter(\.isNumber)))
+            #expect(faults < 256 * 10)
+            #expect(try await program.line(within: .seconds(120)) == "ok")
+        }
+
         /// A report, not a gate: other tests may run at the same time.
         @Test(.timeLimit(.minutes(2))) func startTime() async throws {
             let timer = try await Programs.shared.path("spawn_time")

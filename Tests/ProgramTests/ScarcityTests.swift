@@ -206,8 +206,8 @@ extension RealPrograms {
         /// A daemon without descriptors: for frames, for another connection, for another client.
         @Test(.timeLimit(.minutes(2)), .enabled(if: Machine.program("prlimit") != nil, "needs prlimit"))
         func daemonWithoutDescriptors() async throws {
-            // Half of them for clients, at three each.
-            let (enough, mostClients) = (80, 13)
+            // Half of them for clients, at four each.
+            let (enough, mostClients) = (80, 10)
             let daemon = try await TestDaemon(Self.oftenScanning, prefix: Self.limited("ulimit -n \(enough)"))
             /// Leaves it so many, once the connection of the last status is closed.
             func leave(_ free: Int) async throws {

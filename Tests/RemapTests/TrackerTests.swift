@@ -35,6 +35,21 @@ struct TrackerTests {
         #expect(bed.scan().isEmpty)
     }
 
+    @Test("What is listed and not armed comes once, in ascending order")
+    func listed() throws {
+        let bed = try Bed(pages: 4096)
+        _ = bed.scan()
+        for page in stride(from: 0, to: 4096, by: 3) { bed.region[page, 1] = 9 }
+        let buffer = Pages(anonymous: 16)
+        let runs = unsafe buffer.base.assumingMemoryBound(to: TrackedRun.self)
+        for _ in 0..<2 {
+            let answer = unsafe bed.remapper.tracker.list(bed.region.base, pageCount: 4096, into: runs, capacity: 2048)
+            let pages = (0..<answer.runs).map { Int(unsafe UInt(runs[$0].start) - bed.region.address) / Pages.size }
+            #expect(pages == Array(stride(from: 0, to: 4096, by: 3)))
+            #expect(answer.pagesDone == 4096)
+        }
+    }
+
     @Test("A merged page that was written is present and of no file")
     func rewritten() throws {
         let bed = try Bed(pages: 64)

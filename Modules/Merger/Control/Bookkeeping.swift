@@ -31,7 +31,7 @@ extension Merger {
         case .stable: recount.sites[link.payload, default: 0] += 1
         case .unstable: if keepsUnstableTree || link.payload == scanNumber { recount.unstable.insert(page) }
         case .fresh:
-            isPending = true
+            isPending = !FreshMarks(rawValue: link.payload).contains(.isHot)
             if FreshMarks(rawValue: link.payload).contains(.inTree) { recount.unstable.insert(page) }
         case .settled, .refused: isPending = true
         }

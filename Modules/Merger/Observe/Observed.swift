@@ -14,6 +14,7 @@ extension Merger {
                 switch run.state {
                 case .changed: markChanged(index..<chunkEnd)
                 case .inherited: markChanged(index..<chunkEnd, isInherited: true)
+                case .hot: markHot(index..<chunkEnd)
                 case .absent: markAbsent(index..<chunkEnd, keepingZeroed: true)
                 case .discarded: markAbsent(index..<chunkEnd, keepingZeroed: false)
                 case .zeroed: markZeroed(index..<chunkEnd)
@@ -43,7 +44,7 @@ extension Merger {
             case .absent, .zeroed, .planned:
                 break
             case .fresh:
-                marks.formUnion(FreshMarks(rawValue: link.payload).subtracting(.isInherited))
+                marks.formUnion(FreshMarks(rawValue: link.payload).subtracting([.isInherited, .isHot]))
             case .settled, .refused:
                 marks.insert(.hasDigest)
             case .unstable:
@@ -59,6 +60,18 @@ extension Merger {
                 if configuration.dialect == .linux { marks.insert(.hasDigest) }
             }
             table.setLink(PageLink(.fresh, marks.rawValue), of: page)
+            table.setPending(true, of: page)
+        }
+    }
+
+    /// Pages of one chunk that are written often: they are in no tree, and cost nothing until they are reported as changed.
+    private mutating func markHot(_ pages: Range<UInt32>) {
+        guard let chunk = makeChunk(at: pages.lowerBound >> 6) else { return }
+        for index in pages {
+            let page = chunk << 6 | index & 63
+            forget(page)
+            table.setLink(PageLink(.fresh, FreshMarks.isHot.rawValue), of: page)
+            table.setPending(false, of: page)
         }
     }
 

@@ -69,6 +69,7 @@ extension Merger {
         let link = table.link(page)
         switch link.state {
         case .fresh:
+            if FreshMarks(rawValue: link.payload).contains(.isHot) { return }
             batch.fresh.append(page)
         case .settled:
             if isOldEnough(page) { batch.candidates.append(page) }

@@ -30,6 +30,8 @@ struct FreshMarks: OptionSet {
     static let isReported = FreshMarks(rawValue: 4)
     /// It maps a frame since a fork.
     static let isInherited = FreshMarks(rawValue: 8)
+    /// It is written often: nothing is done for it until the memory reports it as changed.
+    static let isHot = FreshMarks(rawValue: 16)
 }
 
 /// State and payload of a page in 4 bytes: 3 bits and 29 bits.

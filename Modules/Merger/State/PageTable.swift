@@ -95,6 +95,12 @@ struct PageTable {
         }
     }
 
+    /// Says whether a scan must look at a page that is present, whatever its state.
+    mutating func setPending(_ isPending: Bool, of page: UInt32) {
+        let bit = UInt64(1) << UInt64(page & 63)
+        if isPending { pending[Int(page >> 6)] |= bit } else { pending[Int(page >> 6)] &= ~bit }
+    }
+
     /// Allocates a chunk for 64 pages of an area; `nil` when page numbers are used up.
     ///
     /// - Complexity: O(1) amortized.

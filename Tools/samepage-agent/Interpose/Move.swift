@@ -157,6 +157,7 @@ extension MoveRequest {
                 let offset = unsafe range.pointee.base + UInt(page) << 12 - place
                 // The new pages at the end are what the last old one was.
                 var entry = ranges.entry(at: old + min(offset, oldSize - 4096))
+                entry.writes = nil
                 if offset >= moved { entry.bits &= ~PageEntry.foreignFrame }
                 // Nobody has looked at them where they are now.
                 entry.isUnfit = unsafe entry.liesOverFrame || range.pointee.area != 0

@@ -11,11 +11,15 @@ struct AgentRange {
     /// Advice to give again for every mapping that replaces a part of it.
     var advice: RemapAdvice
     /// See the constants.
-    var flags: UInt32
+    var flags: UInt32 {
+        didSet { if flags & AgentRange.isNews != 0 { NewsSign.give() } }
+    }
     /// Rises whenever the program changes something about its memory: whoever looked without the lock must look again.
     var generation: UInt32
     /// One entry for each page.
     var entries: UnsafeMutablePointer<PageEntry>
+    /// The full scans that it has seen.
+    var scans = RangeScans()
 
     /// The daemon of this connection knows it.
     static var isAnnounced: UInt32 { 1 }
@@ -29,6 +33,11 @@ struct AgentRange {
     static var isLeaving: UInt32 { 16 }
     /// When nothing was new last, some pages were not mergeable, and so perhaps not tracked.
     static var hasGaps: UInt32 { 32 }
+    /// Some written pages are not to be tracked: see ``PageWrites``, and those that were rewritten over frames.
+    static var hasUntracked: UInt32 { 64 }
+
+    /// The flags of which the next observation has something to tell, whether pages were written or not.
+    static var isNews: UInt32 { hasNews | lacksTracking }
 
     /// The address after the last page.
     var end: UInt { base + UInt(pageCount) << 12 }

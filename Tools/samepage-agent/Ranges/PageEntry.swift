@@ -3,7 +3,8 @@
 /// A page lies over a frame from its merge until it is unmerged or discarded, also while it has a copy of its own (written
 /// since): it is then a page of a private mapping of the segment, for which other rules hold.
 struct PageEntry: Equatable {
-    /// Bits 0 to 27: the frame plus 1; 0 for anonymous memory; ``foreignFrame`` for a frame of another store.
+    /// Bits 0 to 27: the frame plus 1; ``foreignFrame`` for a frame of another store; for anonymous memory 0, or what is
+    /// known of writes.
     /// The bits above: see the properties.
     var bits: UInt32
 
@@ -17,14 +18,28 @@ struct PageEntry: Equatable {
 
     private static var frameMask: UInt32 { 0x0FFF_FFFF }
 
+    /// The first of the frame bits that tell of writes to anonymous memory; no frame has so high a number.
+    private static var firstWrites: UInt32 { 0x0FFF_D000 }
+
+    private var tellsOfWrites: Bool { (bits & PageEntry.frameMask) &- PageEntry.firstWrites < PageWrites.count }
+
     /// Whether the page lies over a frame, of this store or of another.
-    var liesOverFrame: Bool { bits & PageEntry.frameMask != 0 }
+    var liesOverFrame: Bool { bits & PageEntry.frameMask != 0 && !tellsOfWrites }
+
+    /// What is known of writes to the page; `nil` where nothing is, and over frames.
+    var writes: PageWrites? {
+        get { tellsOfWrites ? PageWrites(number: (bits & PageEntry.frameMask) - PageEntry.firstWrites) : nil }
+        set {
+            guard !liesOverFrame else { return }
+            bits = bits & ~PageEntry.frameMask | (newValue.map { PageEntry.firstWrites + $0.number } ?? 0)
+        }
+    }
 
     /// The frame of the store in use that the page lies over; `nil` for none, and for frames of another store.
     var frame: UInt32? {
         get {
             let field = bits & PageEntry.frameMask
-            return field == 0 || field >= PageEntry.rewrittenFrame ? nil : field - 1
+            return field == 0 || field >= PageEntry.firstWrites ? nil : field - 1
         }
         set { bits = bits & ~PageEntry.frameMask | (newValue.map { $0 + 1 } ?? 0) }
     }

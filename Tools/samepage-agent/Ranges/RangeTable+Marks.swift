@@ -202,6 +202,7 @@ extension PageEntry {
     /// The page can be merged (again). One that still is its frame does not count as written, and is made known so.
     mutating func becomeFit() {
         isUnfit = false
+        writes = nil
         guard liesOverFrame else { return }
         isDiscarded = false
         isOrphaned = true

@@ -7,7 +7,9 @@ struct AgentBuffers {
     private var memory: UInt = 0
 
     /// Bytes of all buffers.
-    static var size: Int { 262144 }
+    static var size: Int { 266240 }
+    /// Where the page of ``NewsSign`` lies in them.
+    static var signPage: Int { 262144 }
     /// Runs of one scan of the page map.
     static var trackedCapacity: Int { 2048 }
     /// Pages of one scan.

@@ -102,7 +102,8 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     unsafe takeBack(range, window, count, &done)
 }
 
-/// Takes over what became of each page of a window.
+/// Takes over what became of each page of a window. Those of its own memory count as written to the tracker, and were not:
+/// nothing is known of their writes any more.
 private func settle(
     _ sites: Range<Int>, _ range: UnsafeMutablePointer<AgentRange>, _ window: Range<UInt32>, _ count: Int
 ) {
@@ -122,6 +123,12 @@ private func settle(
             unsafe entry.pointee.isDiscarded = false
         }
     }
+    var isNews = false
+    for page in window {
+        // SAFETY: pages of the range, under the lock.
+        if unsafe range.pointee.entries[Int(page)].forgetWrites() { isNews = true }
+    }
+    if isNews { unsafe range.raise(AgentRange.hasNews) }
 }
 
 /// After a fork all pages count as shared with the child for the kernel, also when it has ended, until they are

@@ -1,16 +1,19 @@
 import CLinuxMemory
 
 /// What is to be said of a page of one scan.
-private enum Said {
+enum Said {
     static var nothing: UInt8 { 0 }
     static var changed: UInt8 { 1 }
     static var discarded: UInt8 { 2 }
+    static var hot: UInt8 { 3 }
 }
 
 /// Answers which pages of an area may have changed: fills `buffers.runs` with at most `capacity` runs.
 ///
 /// - Returns: The head of the answer, and the number of runs.
 func observe(_ request: WireRange, capacity: Int) -> (head: WireObserved, runs: Int) {
+    NewsSign.takeBack()
+    let time = now()
     var head = WireObserved()
     var count = 0
     var next = request.start
@@ -32,6 +35,7 @@ func observe(_ request: WireRange, capacity: Int) -> (head: WireObserved, runs: 
             guard next < last else { return end.partialValue }
             trap.news.take()
             unsafe resumeTracking(range)
+            if next == 0 { unsafe range.pointee.scans.begin(at: time) }
             let piece = next..<(last - next <= AgentBuffers.scanLength ? last : next + AgentBuffers.scanLength)
             return unsafe observePiece(range, piece, capacity, &count, &head)
         }
@@ -41,6 +45,11 @@ func observe(_ request: WireRange, capacity: Int) -> (head: WireObserved, runs: 
     // What was found before an error is armed and must be told; the error comes again with the rest.
     if count > 0 { head.error = 0 }
     dropNewsFlag(request.area, reached: next)
+    // A daemon that does not know of hot pages takes both for system calls.
+    if link.settings.flags & WireSettings.leaveHot != 0 {
+        head.nextTick = UInt16(truncatingIfNeeded: ticksUntilNews(request.area))
+        head.cpuMicroseconds = UInt32(truncatingIfNeeded: lm_kernel_clock(Int32(LM_CLOCK_THREAD_CPU)) / 1000)
+    }
     return (head, count)
 }
 
@@ -49,24 +58,19 @@ private func observePiece(
     _ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt32>, _ capacity: Int, _ count: inout Int,
     _ head: inout WireObserved
 ) -> UInt32 {
-    guard let remapper = unsafe work.remapper else { return pages.lowerBound }
-    let tracked = unsafe trackedPart(range, pages)
-    // SAFETY: the pages belong to the range; the buffer has that capacity.
-    let scan = unsafe remapper.pointee.tracker.scan(
-        range.memory(of: tracked.lowerBound), pageCount: tracked.count, into: buffers.tracked,
-        capacity: AgentBuffers.trackedCapacity)
-    head.systemCalls += UInt64(scan.systemCalls)
-    if scan.error != 0 { head.error = UInt32(scan.error) }
-    let covered = Int(tracked.lowerBound - pages.lowerBound) + min(scan.pagesDone, tracked.count)
-    let hasNews = unsafe range.pointee.flags & AgentRange.hasNews != 0
-    if covered == 0 || scan.runs == 0 && !hasNews { return pages.lowerBound + UInt32(covered) }
-
     let states = unsafe buffers.states
     // SAFETY: a piece has at most as many pages as there are states.
-    unsafe lm_fill_zero(states, (covered + 7) & ~7)
+    unsafe lm_fill_zero(states, (pages.count + 7) & ~7)
+    let hasNews = unsafe range.pointee.flags & AgentRange.hasNews != 0
+    if hasNews { unsafe noteNews(range, pages) }
+    let tracked = unsafe trackedPart(range, pages)
+    let scan = unsafe scanPages(range, tracked, statesFrom: pages.lowerBound)
+    head.systemCalls &+= UInt16(truncatingIfNeeded: scan.systemCalls)
+    if scan.error != 0 { head.error = UInt32(scan.error) }
+    let covered = Int(tracked.lowerBound - pages.lowerBound) + min(scan.pagesDone, tracked.count)
     let scanned = pages.lowerBound..<pages.lowerBound + UInt32(covered)
-    if hasNews { unsafe noteNews(range, scanned) }
-    for place in 0..<scan.runs { unsafe noteWritten(range, buffers.tracked[place], scanned) }
+    let isAnyQuiet = unsafe noteScanned(range, scanned)
+    if covered == 0 || scan.runs == 0 && !hasNews && !isAnyQuiet { return scanned.upperBound }
     let said = emit(scanned, capacity, &count)
     if hasNews { unsafe forgetNews(range, scanned.lowerBound..<said) }
     // What was armed and does not fit is told the next time.
@@ -74,7 +78,8 @@ private func observePiece(
         let state = unsafe states[Int(page - scanned.lowerBound)]
         guard state != Said.nothing else { continue }
         // SAFETY: pages of the range, under the lock.
-        unsafe range.pointee.entries[Int(page)].isOrphaned = state == Said.changed
+        unsafe range.pointee.entries[Int(page)].isOrphaned = state != Said.discarded
+        if state == Said.hot { unsafe range.pointee.entries[Int(page)].writes = nil }
         unsafe range.pointee.entries[Int(page)].isDiscarded = state == Said.discarded
         unsafe range.raise(AgentRange.hasNews)
     }
@@ -106,44 +111,11 @@ private func noteNews(_ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<
         let place = Int(page - pages.lowerBound)
         // SAFETY: a state for each page.
         if entry.isDiscarded {
+            // SAFETY: pages of the range, under the lock.
+            unsafe range.pointee.entries[Int(page)].writes = nil
             unsafe buffers.states[place] = Said.discarded
         } else if entry.isOrphaned, entry.isMergeable {
             unsafe buffers.states[place] = Said.changed
-        }
-    }
-}
-
-/// Whether pages that were written since their merge are candidates again: only for a test that shows what that loses.
-private var mergesRewritten: Bool {
-    #if Mutants
-        return unsafe agentSettings.mutants.contains(.trustsRewritten)
-    #else
-        return false
-    #endif
-}
-
-/// Translates what the kernel says of neighbouring pages.
-private func noteWritten(_ range: UnsafeMutablePointer<AgentRange>, _ run: TrackedRun, _ pages: Range<UInt32>) {
-    // A page of a file is still its frame: only read, or just merged.
-    guard run.isPresent, !run.isKernelZero, !run.isFile else { return }
-    let base = unsafe UInt64(range.pointee.base)
-    guard run.start >= base, run.end > run.start else { return }
-    let start = max(pages.lowerBound, UInt32(truncatingIfNeeded: (run.start - base) >> 12))
-    let end = min(pages.upperBound, UInt32(truncatingIfNeeded: (run.end - base) >> 12))
-    var page = start
-    while page < end {
-        // SAFETY: a state for each page.
-        // SAFETY: pages of the range, under the lock.
-        let entry = unsafe range.pointee.entries + Int(page)
-        let place = Int(page - pages.lowerBound)
-        page += 1
-        guard unsafe entry.pointee.isMergeable else { continue }
-        if unsafe !entry.pointee.liesOverFrame || mergesRewritten {
-            unsafe buffers.states[place] = Said.changed
-        } else if unsafe !entry.pointee.isRewritten {
-            // Nothing of it can be merged any more.
-            unsafe entry.pointee.becomeRewritten()
-            unsafe buffers.states[place] = Said.discarded
         }
     }
 }
@@ -174,7 +146,7 @@ private func emit(_ pages: Range<UInt32>, _ capacity: Int, _ count: inout Int) -
 
 /// Adds a run to the answer, or lengthens the last; `false` when there is no room.
 private func append(_ start: UInt32, _ length: Int, _ said: UInt8, _ capacity: Int, _ count: inout Int) -> Bool {
-    let state: WireRun.State = said == Said.changed ? .changed : .discarded
+    let state: WireRun.State = said == Said.changed ? .changed : said == Said.hot ? .hot : .discarded
     // SAFETY: `count` runs are there, and room for `capacity`.
     if count > 0 {
         let last = unsafe buffers.runs[count - 1]
@@ -197,6 +169,15 @@ private func forgetNews(_ range: UnsafeMutablePointer<AgentRange>, _ pages: Rang
         let entry = unsafe range.pointee.entries + Int(page)
         unsafe entry.pointee.isDiscarded = false
         if unsafe entry.pointee.isMergeable { unsafe entry.pointee.isOrphaned = false }
+    }
+}
+
+/// After how many ticks an area has to be observed again, whatever its program does; 0 for no need.
+private func ticksUntilNews(_ area: UInt32) -> UInt32 {
+    withAgentLock {
+        guard let range = unsafe ranges.find(area: area) else { return 1 }
+        if unsafe range.pointee.flags & AgentRange.isNews != 0 { return 1 }
+        return unsafe range.pointee.scans.ticksUntilTurn
     }
 }
 

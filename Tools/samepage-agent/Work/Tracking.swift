@@ -62,7 +62,11 @@ func trackMergeable(_ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UI
         let end = unsafe range.endOfMergeable(from: page, limit: pages.upperBound)
         if end > page {
             let base = unsafe range.address(of: page)
-            if anew { untrack(base, Int(end - page)) }
+            if anew {
+                untrack(base, Int(end - page))
+                // SAFETY: pages of the range, under the lock.
+                for each in page..<end { unsafe range.pointee.entries[Int(each)].writes = nil }
+            }
             if track(base, Int(end - page)) != 0 { unsafe range.raise(AgentRange.lacksTracking) }
         }
         page = end + 1
@@ -100,6 +104,8 @@ func makeOrphans(foreign: Bool) {
                 unsafe range.raise(AgentRange.hasNews)
             } else {
                 unsafe entry.pointee.isDiscarded = false
+                // Who is asked next knows nothing of them, and in a child all count as written.
+                unsafe entry.pointee.writes = nil
             }
         }
         return true

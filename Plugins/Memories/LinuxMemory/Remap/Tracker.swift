@@ -125,6 +125,35 @@ public struct Tracker: ~Copyable {
     public func scan(
         _ base: UnsafeMutableRawPointer, pageCount: Int, into runs: UnsafeMutablePointer<TrackedRun>, capacity: Int
     ) -> TrackerScan {
+        unsafe walk(base, pageCount, into: runs, capacity, flags: LM_SCAN_WP_MATCHING)
+    }
+
+    /// Reports the pages written since they were armed, as ``scan(_:pageCount:into:capacity:)`` does, and leaves them
+    /// as they are: they are reported again.
+    public func list(
+        _ base: UnsafeMutableRawPointer, pageCount: Int, into runs: UnsafeMutablePointer<TrackedRun>, capacity: Int
+    ) -> TrackerScan {
+        unsafe walk(base, pageCount, into: runs, capacity, flags: 0)
+    }
+
+    /// Reports the pages written since they were armed, and arms them again in the same step: as
+    /// ``scan(_:pageCount:into:capacity:)``, for pages of which many are known to be written.
+    public func armWritten(
+        _ base: UnsafeMutableRawPointer, pageCount: Int, into runs: UnsafeMutablePointer<TrackedRun>, capacity: Int
+    ) -> TrackerScan {
+        let start = UInt64(UInt(bitPattern: base))
+        var answer = TrackerScan(runs: 0, pagesDone: 0, systemCalls: 0, error: 0)
+        let done = unsafe take(
+            start, start + UInt64(pageCount * pageSize), into: runs, capacity: capacity, flags: LM_SCAN_WP_MATCHING,
+            &answer)
+        answer.pagesDone = Int(done - start) / pageSize
+        return answer
+    }
+
+    private func walk(
+        _ base: UnsafeMutableRawPointer, _ pageCount: Int, into runs: UnsafeMutablePointer<TrackedRun>,
+        _ capacity: Int, flags: UInt64
+    ) -> TrackerScan {
         let start = UInt64(UInt(bitPattern: base))
         let end = start + UInt64(pageCount * pageSize)
         var answer = TrackerScan(runs: 0, pagesDone: 0, systemCalls: 0, error: 0)
@@ -132,7 +161,8 @@ public struct Tracker: ~Copyable {
         while next < end, answer.runs < capacity, answer.error == 0 {
             let written = findWritten(next, end, &answer)
             guard answer.error == 0 else { break }
-            let done = unsafe arm(written.start, written.end, into: runs, capacity: capacity, &answer)
+            let done = unsafe take(
+                written.start, written.end, into: runs, capacity: capacity, flags: flags, &answer)
             // Where the buffer ran full, the rest is found again.
             next = done < written.end ? done : written.next
         }
@@ -170,13 +200,17 @@ public struct Tracker: ~Copyable {
         }
     }
 
-    /// Reports the pages of a part that were written, and arms them. Returns where it ended.
-    private func arm(
-        _ start: UInt64, _ end: UInt64, into runs: UnsafeMutablePointer<TrackedRun>, capacity: Int,
+    /// Runs that the kernel collects before it hands them over. Asked for more, it may say that it ended where the last of
+    /// several such steps began (Linux 6.18), and what that step found would be listed twice.
+    private static var runsAtOnce: Int { 512 }
+
+    /// Reports the pages of a part that were written, and arms them if the flags say so. Returns where it ended.
+    private func take(
+        _ start: UInt64, _ end: UInt64, into runs: UnsafeMutablePointer<TrackedRun>, capacity: Int, flags: UInt64,
         _ answer: inout TrackerScan
     ) -> UInt64 {
         var argument = lm_scan()
-        argument.flags = LM_SCAN_WP_MATCHING
+        argument.flags = flags
         argument.start = start
         argument.end = end
         // Only what is present is armed: the marker of an armed hole costs a page table entry.
@@ -185,7 +219,7 @@ public struct Tracker: ~Copyable {
             LM_PAGE_PRESENT | LM_PAGE_FILE | LM_PAGE_PFNZERO | LM_PAGE_SWAPPED | LM_PAGE_WRITTEN | LM_PAGE_HUGE
         while argument.start < argument.end, answer.runs < capacity {
             argument.regions = unsafe UInt64(UInt(bitPattern: runs + answer.runs))
-            argument.region_capacity = UInt64(capacity - answer.runs)
+            argument.region_capacity = UInt64(min(capacity - answer.runs, Self.runsAtOnce))
             // SAFETY: `runs` has room for `capacity` runs, of which `runs` are used.
             let found = unsafe lm_pagemap_scan(pagemap, &argument)
             answer.systemCalls += 1

@@ -31,7 +31,7 @@ public struct WireHello: Sendable, BitwiseCopyable {
     public var version: UInt32 = WireLimit.version
     /// Bytes in a page of the process.
     public var pageSize: UInt32 = 0
-    /// ``mergeAny``, ``forked``.
+    /// ``mergeAny``, ``forked``, ``starts``, ``asks``, ``signsNews``.
     public var flags: UInt32 = 0
     /// How much of userfaultfd the process has by itself (raw value of `RemapFeatures.Userfault`).
     public var userfault: UInt32 = 0
@@ -48,6 +48,9 @@ public struct WireHello: Sendable, BitwiseCopyable {
     /// `samepage run` asks which programs are not merged. There is no welcome: `settings` is answered, with their patterns
     /// in place of the body.
     public static var asks: UInt32 { 8 }
+    /// The agent makes a page fault for whatever there is to tell that no write of the program shows, and fills in all of
+    /// ``WireObserved``: while the process has no page fault, nothing need be asked of it.
+    public static var signsNews: UInt32 { 16 }
 
     /// Zeros, and the version.
     @inlinable
@@ -124,6 +127,8 @@ public struct WireSettings: Sendable, BitwiseCopyable {
     public static var excludeDontDump: UInt32 { 2 }
     /// Writes to merged pages are caught before they happen, and the pages become ordinary memory.
     public static var trapWrites: UInt32 { 4 }
+    /// Pages that are written all the time may be reported as hot, and left alone.
+    public static var leaveHot: UInt32 { 8 }
 
     /// The defaults.
     @inlinable
@@ -173,7 +178,12 @@ public struct WireObserved: Sendable, BitwiseCopyable {
     /// The error that ended it (positive), or 0. ESRCH: no such area.
     public var error: UInt32 = 0
     /// System calls made.
-    public var systemCalls: UInt64 = 0
+    public var systemCalls: UInt16 = 0
+    /// After how many ticks of 2 to the power of 27 nanoseconds the area has to be observed again although the program may
+    /// have written nothing; 0 for no need.
+    public var nextTick: UInt16 = 0
+    /// CPU time that the agent's thread has used so far, in microseconds; from 2 to the power of 32 on it begins anew.
+    public var cpuMicroseconds: UInt32 = 0
 
     /// Zeros.
     @inlinable
@@ -197,6 +207,8 @@ public struct WireRun: Sendable, BitwiseCopyable {
         case absent = 1
         /// The program has given them back, or they cannot merge any more.
         case discarded = 2
+        /// They are written so often that nobody need look at them now.
+        case hot = 3
     }
 
     /// Describes a run of fewer than 2^30 pages.
@@ -210,7 +222,7 @@ public struct WireRun: Sendable, BitwiseCopyable {
     @inlinable
     public var count: UInt32 { countAndState & 0x3FFF_FFFF }
 
-    /// The state; `nil` if the bits mean nothing.
+    /// The state.
     @inlinable
     public var state: State? { State(rawValue: countAndState >> 30) }
 }

@@ -25,6 +25,10 @@ extension AgentConnection {
         let now = lm_monotonic_nanoseconds()
         guard transmit() else { return false }
         requests += 1
+        switch kind {
+        case .observe, .checksum, .upload, .statistics: break
+        default: disturbances += 1
+        }
         awaited = Awaited(kind: kind, sequence: sequence, sent: now, area: area)
         return true
     }

@@ -69,6 +69,18 @@ package final class AgentConnection {
     private var slownessTime: UInt64 = 0
     /// Requests sent.
     var requests: UInt64 = 0
+    /// Requests sent that change what is armed in the process.
+    var disturbances: UInt64 = 0
+    /// Counts the page faults of the process; `nil` until it is needed, and where it cannot be: it is tried again then.
+    var faultCount: FaultCount?
+    var nextFaultCount: UInt64 = 0
+    /// The count at the wake-up of a number.
+    var lastFaults: (wakeUp: UInt64, count: UInt64?) = (0, nil)
+    /// What the agent's thread has used, as it last said, and what its process had used then; `nil` before it said anything.
+    var cpuHeard: UInt32 = 0
+    var cpuOfProcess: UInt64?
+    /// What the agent's thread has used since it was first heard, in nanoseconds.
+    var cpuNanoseconds: UInt64 = 0
 
     /// A request that was sent and not answered yet.
     struct Awaited {

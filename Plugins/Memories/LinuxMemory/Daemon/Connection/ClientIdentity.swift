@@ -1,4 +1,5 @@
 import CLinuxMemory
+import Glibc
 
 /// Who a client is, by the kernel's word.
 package struct ClientIdentity: Sendable, Hashable {
@@ -21,6 +22,7 @@ package struct ClientIdentity: Sendable, Hashable {
         self.pidfd = pidfd
         self.command = command
     }
+
     /// Whether the process has ended; `false` without a pidfd.
     var hasEnded: Bool { pidfd >= 0 && ClientIdentity.hasEnded(pidfd) }
 
@@ -29,5 +31,14 @@ package struct ClientIdentity: Sendable, Hashable {
         var entry = lm_poll_entry(descriptor: pidfd, events: Int16(LM_POLL_IN), found: 0)
         // SAFETY: one entry.
         return unsafe lm_poll(&entry, 1, 0) != 0
+    }
+
+    /// The CPU time that the process has used; 0 if it has ended.
+    var cpuNanoseconds: UInt64 {
+        var clock = clockid_t()
+        var time = timespec()
+        // SAFETY: both are local and outlive the calls.
+        guard unsafe clock_getcpuclockid(pid, &clock) == 0, unsafe clock_gettime(clock, &time) == 0 else { return 0 }
+        return UInt64(max(0, time.tv_sec)) * 1_000_000_000 + UInt64(max(0, time.tv_nsec))
     }
 }

@@ -19,10 +19,15 @@ final class Client {
     /// What its agent last said of itself, and when it was asked.
     var statistics: AgentStatistics?
     var asked: UInt64?
+    /// Requests to it when it was asked.
+    var requestsWhenAsked: UInt64 = 0
 
     init(_ connection: AgentConnection) { self.connection = connection }
 
     var identity: ClientIdentity { connection.identity }
+
+    /// What its agent's thread has used, as last heard.
+    var cpuNanoseconds: UInt64 { max(statistics?.figures.cpuNanoseconds ?? 0, connection.cpuNanoseconds) }
 
     /// For the log.
     var name: String { "process \(identity.pid) (\(identity.command)) of user \(identity.user)" }

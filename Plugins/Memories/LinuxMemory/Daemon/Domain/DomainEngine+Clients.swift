@@ -86,6 +86,7 @@ extension DomainEngine {
         nextArea += 1
         client.areas[area.area] = ClientArea(id: identifier, pageCount: area.pageCount)
         client.pages += UInt64(area.pageCount)
+        share.grant(pages: client.pages, to: client.identity.pid, now: lm_monotonic_nanoseconds())
         budget.keep(bytes)
         kept += bytes
         memory.base.add(identifier, on: client.connection, wire: area.area, pageCount: area.pageCount)
@@ -127,7 +128,7 @@ extension DomainEngine {
         } else {
             gate.logger.debug("\(client.name) left")
         }
-        cpuOfAgentsBefore &+= client.statistics?.figures.cpuNanoseconds ?? 0
+        cpuOfAgentsBefore &+= client.cpuNanoseconds
         client.connection.close()
         for area in client.areas.values {
             merger.remove(area.id)

@@ -48,6 +48,7 @@ extension DomainEngine {
         guard merger.scansNothing else { return }
         let start = lm_monotonic_nanoseconds()
         guard start >= refreshDue else { return }
+        memory.base.beginWakeUp(at: lm_monotonic_nanoseconds())
         merger.refresh(on: &memory)
         let end = lm_monotonic_nanoseconds()
         refreshDue = end + max(10_000_000, 10 * (end - start))

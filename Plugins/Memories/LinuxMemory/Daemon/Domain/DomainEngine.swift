@@ -19,6 +19,7 @@ final class DomainEngine {
     let gate: LogGate
     let membership: Membership
     let budget: UserBudget
+    let share: CPUShare
     /// What the budget knows of this domain, in bytes.
     var kept = 0
     var memory: WatchedMemory
@@ -55,6 +56,15 @@ final class DomainEngine {
     var refreshDue: UInt64 = 0
     private var polls: [lm_poll_entry] = []
     private var steps: UInt32 = 0
+    /// CPU time of this thread and of agents, and requests to agents, when the merger last went to sleep.
+    private var before = Usage()
+    /// Whether the merger scans, and has not gone to sleep again.
+    private var isInWakeUp = false
+
+    private struct Usage {
+        var cpu: UInt64 = 0
+        var requests: UInt64 = 0
+    }
 
     /// Clients are looked after at least this often while the merger works.
     private static let pollInterval: UInt64 = 2_000_000
@@ -65,7 +75,7 @@ final class DomainEngine {
 
     init(
         key: DomainKey, parts: MergerParts, pageSize: Int, settings: WireSettings, lingerSeconds: Int, scans: ScanMark,
-        budget: UserBudget, membership: Membership, gate: LogGate, clientLeft: @escaping () -> Void
+        budget: UserBudget, share: CPUShare, membership: Membership, gate: LogGate, clientLeft: @escaping () -> Void
     ) {
         let trustsDigests = parts.checksum.bits >= 128 && parts.stableTree.isKeyed && parts.unstableTree.isKeyed
         memory = WatchedMemory(
@@ -73,6 +83,7 @@ final class DomainEngine {
                 checksum: parts.checksum, trustsDigests: trustsDigests, pageSize: pageSize, budget: budget))
         self.key = key
         self.budget = budget
+        self.share = share
         merger = Merger(
             configuration: parts.configuration, checksum: parts.checksum, stableTree: parts.stableTree,
             unstableTree: parts.unstableTree, policy: parts.policy, pageSize: pageSize,
@@ -107,7 +118,7 @@ final class DomainEngine {
         return .working
     }
 
-    private func isAwake(at now: UInt64) -> Bool { sleepEnd.map { now >= $0 } ?? false }
+    private func isAwake(at now: UInt64) -> Bool { sleepEnd.map { now >= $0 && share.wait(now: now) == 0 } ?? false }
 
     /// The merger has something to do.
     func wake() { sleepEnd = 0 }
@@ -133,7 +144,7 @@ final class DomainEngine {
     /// When there is something to do without anybody's word.
     private func nextWakeUp(after now: UInt64) -> UInt64? {
         var times: [UInt64] = []
-        if let sleepEnd { times.append(sleepEnd) }
+        if let sleepEnd { times.append(max(sleepEnd, now + share.wait(now: now))) }
         if let lingerEnd { times.append(lingerEnd) }
         if mustLookAtStopped { times.append(now + 250_000_000) }
         if memory.base.needsMaintenance, !clients.isEmpty { times.append(lastMaintenance + 5_000_000_000) }
@@ -179,21 +190,43 @@ final class DomainEngine {
     ///
     /// - Parameter isAwake: Whether it scans; else it only finishes what is left over, and sleeps on.
     private func work(isAwake: Bool) {
+        if isAwake, !isInWakeUp {
+            isInWakeUp = true
+            memory.base.beginWakeUp(at: lm_monotonic_nanoseconds())
+        }
         let time = DriverTime(nanoseconds: lm_monotonic_nanoseconds(), cpuNanoseconds: lm_thread_cpu_nanoseconds())
         switch merger.advance(on: &memory, time: time) {
         case nil: if isAwake { sleepEnd = 0 }
-        case .wait: sleepEnd = nil
+        case .wait:
+            sleepEnd = nil
+            isInWakeUp = false
         case .sleep(let milliseconds):
-            sleepEnd = lm_monotonic_nanoseconds() + UInt64(milliseconds) * 1_000_000
+            isInWakeUp = false
+            sleepEnd = endOfSleep(UInt64(milliseconds) * 1_000_000)
         }
         steps &+= 1
         if sleepEnd != 0, isAwake {
             publishScans()
-            hearAgents(after: Self.usualAge)
+            hearAgents(after: Self.usualAge, quietToo: false)
         }
         if steps % 1024 == 0 || sleepEnd != 0 { checkSize() }
         letGo()
         answerUnmergeWaiters()
+    }
+
+    /// When the merger wakes up again. Where programs were quiet, and nothing was asked of them, it sleeps up to four times as
+    /// long as it wants, and up to ten seconds more, so as to take next to nothing.
+    private func endOfSleep(_ nanoseconds: UInt64) -> UInt64 {
+        let usage = Usage(
+            cpu: lm_thread_cpu_nanoseconds() &+ memory.base.cpuOfAgents, requests: memory.base.requestsOfClients)
+        let used = usage.cpu &- min(usage.cpu, before.cpu)
+        let wasQuiet = usage.requests == before.requests
+        before = usage
+        let now = lm_monotonic_nanoseconds()
+        share.use(used, now: now)
+        guard wasQuiet else { return now + nanoseconds }
+        let wanted = max(nanoseconds, min(4 * nanoseconds, used.multipliedReportingOverflow(by: 2000).partialValue))
+        return now + min(wanted, nanoseconds + 10_000_000_000)
     }
 
     /// Lets others know how often everything was scanned.

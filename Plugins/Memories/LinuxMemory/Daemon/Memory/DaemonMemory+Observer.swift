@@ -19,6 +19,23 @@ extension DaemonMemory: PageObserver {
         }
         let range = pages.clamped(to: 0..<record.pageCount)
         takeUnsure(area, range, on: connection, into: &runs)
+        let signsNews = connection.hello.flags & WireHello.signsNews != 0
+        let faults = signsNews && wakeUp != 0 ? connection.faults(at: wakeUp) : nil
+        let disturbances = connection.disturbances
+        if record.watch.isQuiet(record.pageCount, faults: faults, now: wakeUpTime, disturbances: disturbances) {
+            return
+        }
+        var nextTick: UInt16 = 0
+        var isComplete = false
+        defer {
+            if isComplete {
+                record.watch.noteObserved(
+                    range, faults: faults, now: wakeUpTime, next: UInt64(nextTick) << 27,
+                    disturbances: disturbances)
+            } else {
+                record.watch.forget()
+            }
+        }
         var next = range.lowerBound
         // An agent that goes on by a page at a time is not followed to the end.
         var requests = 16 + range.count / 512
@@ -31,14 +48,20 @@ extension DaemonMemory: PageObserver {
                 runs.removeAll(keepingCapacity: true)
                 throw .noSuchArea(area)
             }
-            counted.agentSystemCalls &+= answer.systemCalls
+            counted.agentSystemCalls &+= UInt64(answer.systemCalls)
             next += answer.pagesDone
+            if signsNews {
+                cpuOfAgents &+= connection.noteCPU(microseconds: answer.cpuMicroseconds)
+                // What was left out of one answer is in the next.
+                nextTick = answer.nextTick
+            }
             guard answer.error != 0 else { continue }
             // What was reported so far counts as observed and must be looked at; the rest is looked at next time.
             guard runs.isEmpty else { return }
             if answer.error == DaemonMemory.noSuchArea { throw .noSuchArea(area) }
             throw .system(call: "PAGEMAP_SCAN", code: Int32(truncatingIfNeeded: answer.error))
         }
+        isComplete = next == range.upperBound
     }
 
     /// One request; `nil` when the connection is dead.
@@ -120,6 +143,7 @@ extension ObservedRun.State {
             case .changed: .changed
             case .absent: .absent
             case .discarded: .discarded
+            case .hot: .hot
             }
     }
 }

@@ -37,6 +37,11 @@ package final class DaemonMemory {
     /// Uploads since memory for them was given back last, and since the last look at that.
     var hasUploaded = false
     var hasUploadedLately = false
+    /// The number of the merger's wake-up, and when that was; 0 where nobody says: all is observed then.
+    private(set) var wakeUp: UInt64 = 0
+    private(set) var wakeUpTime: UInt64 = 0
+    /// CPU time that agents have used, as far as they said it when they observed.
+    var cpuOfAgents: UInt64 = 0
     private var requestsOfFormer: UInt64 = 0
 
     /// Without clients and frames.
@@ -91,6 +96,17 @@ package final class DaemonMemory {
         statistics.storedBytes = store.storedBytes
         return statistics
     }
+
+    /// The merger wakes up: what programs do from now on, and nothing before, may be told the next time only.
+    ///
+    /// - Parameter time: The monotonic clock.
+    func beginWakeUp(at time: UInt64) {
+        wakeUp += 1
+        wakeUpTime = time
+    }
+
+    /// Requests to agents so far, those of clients that have left not counted.
+    var requestsOfClients: UInt64 { connections.reduce(0) { $0 + ($1?.requests ?? 0) } }
 
     /// Makes the pages of an area reachable.
     ///
@@ -185,6 +201,7 @@ struct AreaRecord {
     /// Its number for the agent.
     var wire: UInt32
     var pageCount: UInt32
+    let watch = AreaWatch()
 }
 
 /// Buffers that the memory uses again and again.

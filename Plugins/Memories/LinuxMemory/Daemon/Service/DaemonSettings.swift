@@ -23,6 +23,9 @@ public struct DaemonSettings: Sendable, Hashable {
     public var domains: [DomainRule] = []
     /// Patterns of the names of programs that are not merged (``UnmergedPrograms``).
     public var unmergedPrograms: [String] = []
+    /// The share of one CPU that merging may take, agents included, in percent, 1 to 100; 100 for any number of CPUs
+    /// (attribute `cpu_share`).
+    public var cpuShare: UInt32 = 100
     /// The nice value of the merging threads, -20 to 19.
     public var nice: Int32 = 5
     /// Whether the merging threads run only when nothing else wants to (SCHED_IDLE).

@@ -48,6 +48,7 @@ extension SamepageDaemon {
         }
         let domain = Domain(key: key, fullScansBefore: state.fullScans(of: .everyone))
         let settings = state.settings
+        let share = state.share
         let changes = state.changes.filter { !state.policyAttributes.contains($0.name) }
         let budget =
             state.budgets[key.payer]
@@ -58,8 +59,8 @@ extension SamepageDaemon {
             make: { [self, parts] in
                 let engine = DomainEngine(
                     key: key, parts: parts, pageSize: pageSize, settings: settings.wire,
-                    lingerSeconds: settings.lingerSeconds, scans: domain.scans, budget: budget, membership: membership,
-                    gate: gate,
+                    lingerSeconds: settings.lingerSeconds, scans: domain.scans, budget: budget, share: share,
+                    membership: membership, gate: gate,
                     clientLeft: { [self] in self.state.withLock { $0.clientLeft(of: key.payer) } })
                 for change in changes { engine.apply(change) }
                 return engine

@@ -29,8 +29,8 @@ public final class SamepageDaemon: MergerControl, Sendable {
     /// Programs that are served at a time, in all and of one user, where there are descriptors enough.
     static let mostClients = 4096
     static let mostClientsOfUser = 1024
-    /// Descriptors of one program: the socket, a pidfd and the upload buffer.
-    static let descriptorsOfClient = 3
+    /// Descriptors of one program: the socket, a pidfd, the upload buffer and its page faults.
+    static let descriptorsOfClient = 4
     /// Merge domains of one user: each salt and each confined program makes one, and each has a thread.
     static let mostDomainsOfUser = 256
 
@@ -64,6 +64,9 @@ public final class SamepageDaemon: MergerControl, Sendable {
         }
         guard 1...90 ~= settings.vmaBudgetPercent else {
             throw DaemonError("vmaBudgetPercent is \(settings.vmaBudgetPercent): it takes 1 to 90")
+        }
+        guard 1...100 ~= settings.cpuShare else {
+            throw DaemonError("cpuShare is \(settings.cpuShare): it takes 1 to 100")
         }
         guard -20...19 ~= settings.nice else { throw DaemonError("nice is \(settings.nice): it takes -20 to 19") }
         guard settings.lingerSeconds >= 0 else { throw DaemonError("lingerSeconds is below 0") }

@@ -61,6 +61,8 @@ struct ServiceState: ~Copyable {
     var budgets: [UInt32: UserBudget] = [:]
     /// What all users together have stored.
     let stored: StoredTotal
+    /// What merging may take of a CPU, in all domains.
+    let share: CPUShare
     /// `full_scans` while there is no domain.
     private var keptFullScans: UInt64 = 0
 
@@ -77,6 +79,7 @@ struct ServiceState: ~Copyable {
         self.settings = settings
         stored = StoredTotal(
             most: settings.mostStored == 0 ? UserBudget.machine / 4 : settings.mostStored, former: FormerFrames())
+        share = CPUShare(percent: settings.cpuShare)
         toldSettings = settings
         self.description = description
     }
@@ -121,6 +124,7 @@ extension DaemonSettings {
         var wire = WireSettings()
         wire.vmaBudgetPercent = vmaBudgetPercent
         if trapsWrites { wire.flags |= WireSettings.trapWrites }
+        wire.flags |= WireSettings.leaveHot
         if excludesDontDump { wire.flags |= WireSettings.excludeDontDump }
         return wire
     }

@@ -1,6 +1,5 @@
 import CLinuxMemory
 import FrontEnd
-import Glibc
 import Merger
 import PageMemory
 import Wire
@@ -54,7 +53,7 @@ extension DomainEngine {
 
     /// CPU time of agents, those that have left included, as last heard.
     var cpuOfAgents: UInt64 {
-        clients.reduce(cpuOfAgentsBefore) { $0 &+ ($1.statistics?.figures.cpuNanoseconds ?? 0) }
+        clients.reduce(cpuOfAgentsBefore) { $0 &+ $1.cpuNanoseconds }
     }
 
     /// The domain's clients, in the order in which they came.
@@ -71,28 +70,33 @@ extension DomainEngine {
     static let usualAge: UInt64 = 5_000_000_000
 
     /// Asks agents for figures of which the last are older: all at once, so that those who keep silent cost no more
-    /// time than one.
-    func hearAgents(after age: UInt64 = freshness) {
+    /// time than one. Whether they still belong here is looked at as often.
+    ///
+    /// - Parameter quietToo: Whether those are asked of whom nothing was asked since.
+    func hearAgents(after age: UInt64 = freshness, quietToo: Bool = true) {
         let now = lm_monotonic_nanoseconds()
         let late = clients.filter { client in
             !client.connection.isDead && !client.connection.isParked && client.asked.map { now &- $0 >= age } ?? true
         }
+        var heard: [Client] = []
         for client in late {
             client.asked = now
             if hasChanged(client) {
                 client.connection.fail("the process has changed its rights, and may join anew as what it is now")
                 // It still maps frames: later ones lie elsewhere.
                 memory.base.store.beginSegment()
-                continue
+            } else if quietToo || client.connection.requests != client.requestsWhenAsked {
+                _ = client.connection.askForStatistics()
+                client.requestsWhenAsked = client.connection.requests
+                heard.append(client)
             }
-            _ = client.connection.askForStatistics()
         }
-        for client in late {
+        for client in heard {
             guard var statistics = client.connection.collectStatistics() else { continue }
             // No thread has used more than its process, whatever the agent says.
-            let ofProcess = Self.cpuNanoseconds(ofProcess: client.identity.pid)
             let before = client.statistics?.figures.cpuNanoseconds ?? 0
-            statistics.figures.cpuNanoseconds = max(before, min(statistics.figures.cpuNanoseconds, ofProcess))
+            statistics.figures.cpuNanoseconds = max(
+                before, min(statistics.figures.cpuNanoseconds, client.identity.cpuNanoseconds))
             client.statistics = statistics
         }
     }
@@ -106,15 +110,6 @@ extension DomainEngine {
         }
         // Of one that has ended the facts are gone, or another's.
         return !client.identity.hasEnded
-    }
-
-    /// The CPU time of a process; 0 if it has ended.
-    private static func cpuNanoseconds(ofProcess pid: Int32) -> UInt64 {
-        var clock = clockid_t()
-        var time = timespec()
-        // SAFETY: both are local and outlive the calls.
-        guard unsafe clock_getcpuclockid(pid, &clock) == 0, unsafe clock_gettime(clock, &time) == 0 else { return 0 }
-        return UInt64(max(0, time.tv_sec)) * 1_000_000_000 + UInt64(max(0, time.tv_nsec))
     }
 
     private func report(_ client: Client) -> ClientReport {

@@ -7,13 +7,14 @@ import Synchronization
 
 extension SamepageDaemon {
     static let budgetAttribute = "vma_budget_percent"
+    static let shareAttribute = "cpu_share"
 
     /// The counters of all domains together.
     public func counters() throws -> Counters { counters(of: .everyone) }
 
-    /// The merger's attributes by today's names, whatever its dialect, and `vma_budget_percent`.
+    /// The merger's attributes by today's names, whatever its dialect, `vma_budget_percent` and `cpu_share`.
     public func attributes() throws -> [String] {
-        state.withLock { $0.template.attributes(in: .linux) } + [Self.budgetAttribute]
+        state.withLock { $0.template.attributes(in: .linux) } + [Self.budgetAttribute, Self.shareAttribute]
     }
 
     /// The value of an attribute; `pages_shared` is today's. One that a policy changes by itself is the oldest domain's.
@@ -81,6 +82,7 @@ extension SamepageDaemon {
 
     func value(of attribute: String, for viewer: Viewer) throws(DaemonError) -> String {
         if attribute == Self.budgetAttribute { return state.withLock { String($0.settings.vmaBudgetPercent) } }
+        if attribute == Self.shareAttribute { return state.withLock { String($0.settings.cpuShare) } }
         let attribute = MergerDialect.linux.todaysName(of: attribute)
         let (value, isOfPolicy) = try state.withLock { state throws(DaemonError) in
             do throws(AttributeError) {
@@ -117,6 +119,7 @@ extension SamepageDaemon {
     /// Sets an attribute everywhere, as far as its value is one.
     private func change(_ attribute: String, to value: String) throws(DaemonError) {
         if attribute == Self.budgetAttribute { return try setBudget(value) }
+        if attribute == Self.shareAttribute { return try setShare(value) }
         try refuseWhileShared(attribute, value)
         let replies = try state.withLock { state throws(DaemonError) in
             do throws(AttributeError) {
@@ -164,15 +167,29 @@ extension SamepageDaemon {
         throw DaemonError(AttributeError.whileShared(name: attribute).description)
     }
 
-    private func setBudget(_ value: String) throws(DaemonError) {
-        let percent: UInt64
+    private static func percent(
+        _ value: String, _ attribute: String, in range: ClosedRange<UInt64>
+    ) throws(DaemonError) -> UInt32 {
         do throws(AttributeError) {
-            percent = try parseUnsignedAttribute(value, name: Self.budgetAttribute, in: 1...90)
+            return UInt32(try parseUnsignedAttribute(value, name: attribute, in: range))
         } catch {
             throw DaemonError(error.description)
         }
+    }
+
+    private func setShare(_ value: String) throws(DaemonError) {
+        let percent = try Self.percent(value, Self.shareAttribute, in: 1...100)
         state.withLock { state in
-            state.settings.vmaBudgetPercent = UInt32(percent)
+            state.settings.cpuShare = percent
+            state.share.percent = percent
+            state.tellSettings()
+        }
+    }
+
+    private func setBudget(_ value: String) throws(DaemonError) {
+        let percent = try Self.percent(value, Self.budgetAttribute, in: 1...90)
+        state.withLock { state in
+            state.settings.vmaBudgetPercent = percent
             state.tellSettings()
         }
     }
@@ -188,6 +205,10 @@ extension SamepageDaemon {
             let old = state.settings
             if 1...90 ~= settings.vmaBudgetPercent, settings.vmaBudgetPercent != state.toldSettings.vmaBudgetPercent {
                 state.settings.vmaBudgetPercent = settings.vmaBudgetPercent
+            }
+            if 1...100 ~= settings.cpuShare, settings.cpuShare != state.toldSettings.cpuShare {
+                state.settings.cpuShare = settings.cpuShare
+                state.share.percent = settings.cpuShare
             }
             state.toldSettings = settings
             state.settings.trapsWrites = settings.trapsWrites
@@ -205,6 +226,9 @@ extension SamepageDaemon {
             if settings.nice != old.nice { late.append("nice") }
             if settings.schedIdle != old.schedIdle { late.append("schedIdle") }
             return late
+        }
+        if !(1...100 ~= settings.cpuShare) {
+            logger.error("cpuShare is \(settings.cpuShare) and takes 1 to 100: it keeps its value")
         }
         if !(1...90 ~= settings.vmaBudgetPercent) {
             logger.error("vmaBudgetPercent is \(settings.vmaBudgetPercent) and takes 1 to 90: it keeps its value")
