@@ -67,6 +67,12 @@ static inline int lm_call_next_int(void *function, long a, long b, long c) {
     return result == -1 ? -*__errno_location() : result;
 }
 
+/// As ``lm_call_next_int``, for a function of five words.
+static inline int lm_call_next_int_5(void *function, long a, long b, long c, long d, long e) {
+    int result = ((int (*)(long, long, long, long, long))function)(a, b, c, d, e);
+    return result == -1 ? -*__errno_location() : result;
+}
+
 /// As ``lm_call_next``, for syscall().
 static inline long lm_call_next_syscall(void *function, long n, long a, long b, long c, long d, long e, long f) {
     long result = ((long (*)(long, long, long, long, long, long, long))function)(n, a, b, c, d, e, f);

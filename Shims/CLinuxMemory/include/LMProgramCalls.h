@@ -97,6 +97,14 @@ static inline int lm_data_is_limited(void) {
     return lm_system_call(SYS_prlimit64, 0, 2, 0, (long)limit, 0, 0) != 0 || limit[0] != ~(uint64_t)0;
 }
 
+/// What registers memory with an AF_XDP socket.
+enum { LM_SOL_XDP = 283, LM_XDP_UMEM_REG = 4 };
+
+/// Whether the 8 bytes at an address can be read: rt_sigprocmask in a way that does nothing but read them.
+static inline int lm_can_read(uintptr_t address) {
+    return lm_system_call(SYS_rt_sigprocmask, -1, (long)address, 0, 8, 0, 0) == -LM_EINVAL;
+}
+
 /// The numbers of calls that a program may make by syscall().
 enum {
     LM_SYS_MMAP = SYS_mmap,
@@ -124,6 +132,7 @@ enum {
     LM_SYS_EXIT = SYS_exit,
     LM_SYS_UNSHARE = SYS_unshare,
     LM_SYS_VMSPLICE = SYS_vmsplice,
+    LM_SYS_SETSOCKOPT = SYS_setsockopt,
     LM_SYS_SETNS = SYS_setns,
     LM_SYS_CAPSET = SYS_capset,
 #ifdef SYS_fork

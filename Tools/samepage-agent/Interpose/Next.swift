@@ -10,8 +10,9 @@ enum NextCall: Int {
     case opendir, closedir, scandir, scandir64, open, open64, openat, openat64
     case openChecked, open64Checked, openatChecked, openat64Checked
     case stat, stat64, fstatat, fstatat64, statx
+    case setsockopt
 
-    static var count: Int { NextCall.statx.rawValue + 1 }
+    static var count: Int { NextCall.setsockopt.rawValue + 1 }
 
     /// The name that the linker knows.
     fileprivate var name: StaticString {
@@ -52,12 +53,13 @@ enum NextCall: Int {
         case .fstatat: "fstatat"
         case .fstatat64: "fstatat64"
         case .statx: "statx"
+        case .setsockopt: "setsockopt"
         }
     }
 }
 
 /// Where the next definitions are; 0 where there is none.
-nonisolated(unsafe) private var nextPlaces = InlineArray<36, UInt>(repeating: 0)
+nonisolated(unsafe) private var nextPlaces = InlineArray<37, UInt>(repeating: 0)
 /// Bit n is set if call n is another library's than libc.
 nonisolated(unsafe) private var nextIsForeign: UInt64 = 0
 
@@ -129,6 +131,14 @@ func nextLock(_ call: NextCall, _ number: Int, _ a: Int, _ b: Int, _ c: Int) -> 
         return Int32(truncatingIfNeeded: lm_system_call(number, a, b, c, 0, 0, 0))
     }
     return AgentLock.away { unsafe lm_call_next_int(function, a, b, c) }
+}
+
+func nextSetsockopt(_ socket: Int, _ level: Int, _ option: Int, _ value: Int, _ size: Int) -> Int32 {
+    guard let function = unsafe foreign(.setsockopt) else {
+        return Int32(
+            truncatingIfNeeded: lm_system_call(Int(LM_SYS_SETSOCKOPT), socket, level, option, value, size, 0))
+    }
+    return AgentLock.away { unsafe lm_call_next_int_5(function, socket, level, option, value, size) }
 }
 
 func nextSyscall(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int) -> Int {

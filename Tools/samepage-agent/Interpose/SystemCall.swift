@@ -28,6 +28,9 @@ public func interposedSyscall(
     case Int(LM_SYS_PRCTL): answer(Int(controlForProgram(int(a), b, c, d, e)))
     case Int(LM_SYS_SECCOMP): answer(filterForProgram(a, b, c))
     case Int(LM_SYS_VMSPLICE): answer(lendForProgram(a, b, c, d))
+    case Int(LM_SYS_SETSOCKOPT):
+        answer(
+            Int(SocketOption(socket: a, level: b, option: c, value: UInt(bitPattern: d), size: e).setForProgram()))
     case Int(LM_SYS_PRLIMIT64): answer(Int(limitForProgram(int(a), int(b), c, d)))
     case Int(LM_SYS_UNSHARE): answer(unshareForProgram(a))
     case Int(LM_SYS_SETNS): answer(enterForProgram(int(a), int(b)))

@@ -1,0 +1,67 @@
+internal import CLinuxMemory
+
+// An AF_XDP socket pins the memory that it is given for as long as it lives. The kernel does not wait there for a page that is
+// just being merged, or whose writes are trapped, but fails: no merge goes on during the call, and nothing lies over frames.
+// Pinned pages do not merge, as the kernel's own test for pins knows them; when the socket is closed they may again.
+
+/// setsockopt: only what registers memory with an AF_XDP socket is looked at.
+@c(setsockopt)
+public func interposedSetsockopt(
+    _ socket: Int32, _ level: Int32, _ option: Int32, _ value: UInt, _ size: UInt32
+) -> Int32 {
+    let option = SocketOption(
+        socket: Int(socket), level: Int(level), option: Int(option), value: value, size: Int(size))
+    return answer(option.setForProgram())
+}
+
+/// What a program asks of setsockopt.
+struct SocketOption {
+    let socket: Int
+    let level: Int
+    let option: Int
+    let value: UInt
+    let size: Int
+
+    /// Does what the kernel does.
+    func setForProgram() -> Int32 {
+        guard isRegistration, !isAgentOff, isWatching, let memory = memoryToRegister(), enterCall() else {
+            return set()
+        }
+        let isKnown = ranges.touches(memory.start, memory.end)
+        let hasFrames = ranges.hasFrames(memory.start, memory.end)
+        // From here on nothing merges there.
+        ranges.markUnfit(memory.start, memory.end, retry: false)
+        AgentLock.release()
+        guard isKnown else { return set() }
+        // In anonymous memory, where they merge again afterwards.
+        if hasFrames { _ = performJob(.unmerge(start: memory.start, end: memory.end, inPlace: false)) }
+        guard enterCall() else { return set() }
+        // What has been rewritten since its merge stays where it is.
+        _ = breakSharing(memory.start, memory.end)
+        let result = set()
+        ranges.markForExamination(memory.start, memory.end)
+        AgentLock.release()
+        ringDoorbellOnce()
+        return result
+    }
+
+    private func set() -> Int32 { nextSetsockopt(socket, level, option, Int(bitPattern: value), size) }
+
+    private var isRegistration: Bool {
+        Int32(truncatingIfNeeded: level) == Int32(LM_SOL_XDP)
+            && Int32(truncatingIfNeeded: option) == Int32(LM_XDP_UMEM_REG)
+    }
+
+    /// The memory that is registered, in whole pages; `nil` where the kernel refuses it. All forms of the structure
+    /// (struct xdp_umem_reg) begin with an address and a size.
+    private func memoryToRegister() -> (start: UInt, end: UInt)? {
+        guard size >= 16, size <= Int(Int32.max), lm_can_read(value) != 0, lm_can_read(value &+ 8) != 0,
+            let words = unsafe UnsafeRawPointer(bitPattern: value)
+        else { return nil }
+        // SAFETY: the caller's structure, which the kernel has just read; it need not be aligned.
+        let start = unsafe words.loadUnaligned(as: UInt.self)
+        let length = unsafe words.loadUnaligned(fromByteOffset: 8, as: Int.self)
+        guard let end = pageEnd(start, length), start < end else { return nil }
+        return (start, end)
+    }
+}
