@@ -91,12 +91,6 @@ static inline int lm_pidfd_process(int descriptor) {
 static const uint64_t LM_UFFDIO_REGISTER = LM_IOWR(0xAA, 0x00, 32);
 static const uint64_t LM_UFFDIO_UNREGISTER = LM_IOR(0xAA, 0x01, 16);
 
-/// Whether RLIMIT_DATA limits what the process may have of writable private memory, or is unknown.
-static inline int lm_data_is_limited(void) {
-    uint64_t limit[2] = {0, 0};
-    return lm_system_call(SYS_prlimit64, 0, 2, 0, (long)limit, 0, 0) != 0 || limit[0] != ~(uint64_t)0;
-}
-
 /// What registers memory with an AF_XDP socket.
 enum { LM_SOL_XDP = 283, LM_XDP_UMEM_REG = 4 };
 

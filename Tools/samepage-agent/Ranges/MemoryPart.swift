@@ -22,7 +22,8 @@ struct MemoryPart {
     // In this order: what needs the alignment of a huge page first.
 
     /// Where pages stay during a merge: see ``RemapRoom/staging``. Writable by the remapper.
-    static var staging: MemoryPart { MemoryPart(0, after: 0, RemapRoom.stagingSize) }
+    /// Nothing but the reservation lies below.
+    static var staging: MemoryPart { MemoryPart(0, after: 2 << 20, RemapRoom.stagingSize) }
     /// Copies of pages that are to take their places: see ``RemapRoom/copies``. Never writable by itself.
     static var copies: MemoryPart { MemoryPart(1, after: staging.end, RemapRoom.copiesSize) }
     /// Read-only views of segments of frames, as many as ``SegmentViews/count``. Never writable.

@@ -1,14 +1,9 @@
 import CLinuxMemory
 
 /// Un-merges pages whose frames take many map entries, when the process has next to none left: the number that it has more
-/// then. On the agent's thread; the lock is not held. Where a merge's staging area counts against a limit of data, closing it
-/// is worth a try, too: 1.
+/// then. On the agent's thread; the lock is not held.
 func freeMapEntries() -> Int {
-    guard let remapper = unsafe work.remapper else { return 0 }
-    if lm_data_is_limited() != 0, unsafe remapper.pointee.stagingIsOpen {
-        unsafe remapper.pointee.closeStaging()
-        return 1
-    }
+    guard unsafe work.remapper != nil else { return 0 }
     work.budget.recount()
     guard work.budget.isExhausted else { return 0 }
     let before = work.budget.inUse

@@ -90,8 +90,6 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     unsafe settle(sites, range, window, count)
     unsafe work.budget.add(range.boundaries(around: window) - before)
     done.add(report)
-    // Where data is limited the staging area is the program's to fill between two windows.
-    if lm_data_is_limited() != 0 { unsafe remapper.pointee.closeStaging() }
     if report.trackingLost { unsafe trackMergeable(range, window, anew: false) }
     if trap.isOn {
         // Between the window and the trap.

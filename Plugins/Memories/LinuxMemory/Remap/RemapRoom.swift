@@ -5,8 +5,8 @@ internal import CLinuxMemory
 public struct RemapRoom: Sendable {
     /// ``scratchSize`` bytes that can be written.
     public var scratch: UInt
-    /// Private anonymous memory without any access, ``stagingSize`` bytes from a multiple of 2 MiB on. It can be written,
-    /// and counts as data, only from a merge until ``Remapper/closeStaging()``.
+    /// Private anonymous memory without any access, ``stagingSize`` bytes from a multiple of 2 MiB on, with more of it below. It
+    /// can be written only from a merge until ``Remapper/closeStaging()``.
     public var staging: UInt
     /// ``copiesSize`` bytes; what is mapped there is mapped over, and without any access afterwards.
     public var copies: UInt
@@ -32,7 +32,15 @@ extension Remapper {
         _ room: RemapRoom, context: Int32, pageSize: Int, failure: inout RemapError
     ) -> (staging: UInt, scratch: Scratch) {
         _ = lm_madvise(room.scratch, Scratch.size, Int32(LM_MADV_POPULATE_WRITE))
-        let registered = lm_uffd_register(context, room.staging, stagingSize(pageSize), LM_UFFD_MODE_MISSING)
+        let size = stagingSize(pageSize)
+        // As a stack: those do not count against RLIMIT_DATA, which is for the program alone. It cannot grow, as there is
+        // memory below.
+        let flags = LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE | LM_MAP_FIXED | LM_MAP_GROWSDOWN
+        let mapped = lm_mmap(room.staging, size, Int32(LM_PROT_NONE), Int32(flags), -1, 0)
+        if lm_is_error(mapped) != 0 { failure = RemapError(call: .map, code: Int32(-mapped)) }
+        _ = lm_madvise(room.staging, size, Int32(LM_MADV_NOHUGEPAGE))
+        _ = lm_madvise(room.staging, size, Int32(LM_MADV_DONTDUMP))
+        let registered = lm_uffd_register(context, room.staging, size, LM_UFFD_MODE_MISSING)
         if registered != 0 { failure = RemapError(call: .register, code: -registered) }
         return (room.staging, Scratch(address: room.scratch))
     }
@@ -45,7 +53,7 @@ extension Remapper {
         return stagingIsOpen
     }
 
-    /// Until the next merge the staging area counts as address space only, where the caller gave room for it.
+    /// Until the next merge nothing of the staging area can be used, where the caller gave room for it.
     public mutating func closeStaging() {
         guard room != nil, stagingIsOpen else { return }
         stagingIsOpen = lm_mprotect(staging, Self.stagingSize(pageSize), Int32(LM_PROT_NONE)) != 0
