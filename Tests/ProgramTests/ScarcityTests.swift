@@ -296,7 +296,7 @@ extension RealPrograms {
 
         /// A client that has used up its descriptors before the agent's thread starts, and one that has used up its map
         /// entries.
-        @Test(.timeLimit(.minutes(1)), arguments: ["files", "entries 64"])
+        @Test(.timeLimit(.minutes(1)), arguments: ["files", "entries 24"])
         func clientWithNothingLeft(_ command: String) async throws {
             let daemon = try await TestDaemon()
             let crowd = try await Crowd(2, pages: 2048, of: daemon)

@@ -12,7 +12,7 @@ struct MemoryPart {
     private init(_ number: Int, after offset: Int, _ capacity: Int, step: Int = 65536) {
         self.number = number
         self.offset = offset
-        self.capacity = (capacity + 65535) & ~65535
+        self.capacity = (capacity + 4095) & ~4095
         self.step = step
     }
 
@@ -32,9 +32,25 @@ struct MemoryPart {
     static var stack: MemoryPart { MemoryPart(3, after: views.end, 16 << 20) }
     /// The word that tells of forks: see ``ForkSign``. A page of its own.
     static var sign: MemoryPart { MemoryPart(4, after: stack.end, 4096, step: 4096) }
+
+    // Writable as a whole, so that they are one map entry together.
+
+    /// Buffers of the agent's thread: see ``AgentBuffers``.
+    static var buffers: MemoryPart { MemoryPart(11, after: sign.end, AgentBuffers.size, step: AgentBuffers.size) }
+    /// Buffers of a merge: see ``RemapRoom/scratch``.
+    static var scratch: MemoryPart {
+        MemoryPart(12, after: buffers.end, RemapRoom.scratchSize, step: RemapRoom.scratchSize)
+    }
+    /// Text of /proc: see ``SmapsReader``.
+    static var text: MemoryPart { MemoryPart(10, after: scratch.end, TableMemory.textBytes) }
+    /// The same for a job that comes while text is read.
+    static var jobText: MemoryPart { MemoryPart(16, after: text.end, TableMemory.textBytes) }
+
+    // Those that grow.
+
     /// Descriptions of ranges.
     static var ranges: MemoryPart {
-        MemoryPart(5, after: sign.end, TableMemory.rangeCapacity * MemoryLayout<AgentRange>.stride)
+        MemoryPart(5, after: jobText.end, TableMemory.rangeCapacity * MemoryLayout<AgentRange>.stride)
     }
     /// Entries of small ranges.
     static var slots: MemoryPart {
@@ -49,25 +65,15 @@ struct MemoryPart {
     static var mappings: MemoryPart {
         MemoryPart(9, after: uses.end, TableMemory.mappingCapacity * MemoryLayout<OwnMapping>.stride)
     }
-    /// Text of /proc: see ``SmapsReader``.
-    static var text: MemoryPart { MemoryPart(10, after: mappings.end, TableMemory.textBytes) }
-    /// The same for a job that comes while text is read.
-    static var jobText: MemoryPart { MemoryPart(16, after: reserve.end, TableMemory.textBytes) }
     /// Pages of different protection: see ``MapReserve``. Never writable.
-    static var reserve: MemoryPart { MemoryPart(17, after: text.end, 65536) }
+    static var reserve: MemoryPart { MemoryPart(17, after: mappings.end, 65536) }
     /// The stack of the thread that serves trapped writes: see ``TrapState``.
-    static var trapStack: MemoryPart { MemoryPart(18, after: jobText.end, 8 << 20) }
+    static var trapStack: MemoryPart { MemoryPart(18, after: reserve.end, 8 << 20) }
     /// Copies of a block on their way to its place. Never writable by itself.
     static var aside: MemoryPart { MemoryPart(19, after: trapStack.end, 65536) }
-    /// Buffers of the agent's thread: see ``AgentBuffers``.
-    static var buffers: MemoryPart { MemoryPart(11, after: aside.end, AgentBuffers.size, step: AgentBuffers.size) }
-    /// Buffers of a merge: see ``RemapRoom/scratch``.
-    static var scratch: MemoryPart {
-        MemoryPart(12, after: buffers.end, RemapRoom.scratchSize, step: RemapRoom.scratchSize)
-    }
     /// The segments of the store by number.
     static var segments: MemoryPart {
-        MemoryPart(13, after: scratch.end, Int(WireLimit.segments) * MemoryLayout<AgentSegment>.stride)
+        MemoryPart(13, after: aside.end, Int(WireLimit.segments) * MemoryLayout<AgentSegment>.stride)
     }
     /// Which pages of ``entries`` are in use: a bit for each.
     static var entryMap: MemoryPart { MemoryPart(14, after: segments.end, EntryMemory.pageCapacity / 8) }

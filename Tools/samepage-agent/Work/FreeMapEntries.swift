@@ -53,13 +53,18 @@ private func freeEntries(
     }
 }
 
-/// Some map entries that the agent holds so as to have them when there are no others.
+/// Some map entries that the agent holds so as to have them when there are no others: as soon as there is something to
+/// un-merge.
 enum MapReserve {
     private static var pages: Int { 16 }
 
+    /// Whether they are held, or were not to be had.
+    nonisolated(unsafe) private static var isHeld = false
+
     /// Takes them. The lock is held.
     static func hold() {
-        guard agentMemory.canMerge else { return }
+        guard unsafe !isHeld, agentMemory.canMerge else { return }
+        unsafe isHeld = true
         let start = agentMemory.address(of: .reserve)
         // Every second page differs from those beside it.
         for page in stride(from: 1, to: pages, by: 2) {
@@ -69,7 +74,8 @@ enum MapReserve {
 
     /// Gives them back: all pages are alike again.
     static func release() {
-        guard agentMemory.canMerge else { return }
+        guard unsafe isHeld, agentMemory.canMerge else { return }
+        unsafe isHeld = false
         _ = lm_mprotect(agentMemory.address(of: .reserve), pages << 12, Int32(LM_PROT_NONE))
     }
 }

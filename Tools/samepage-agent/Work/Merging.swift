@@ -90,6 +90,7 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     unsafe settle(sites, range, window, count)
     unsafe work.budget.add(range.boundaries(around: window) - before)
     done.add(report)
+    if report.merged > 0 { MapReserve.hold() }
     if report.trackingLost { unsafe trackMergeable(range, window, anew: false) }
     if trap.isOn {
         // Between the window and the trap.

@@ -48,7 +48,6 @@ extension WorkState {
             // SAFETY: the room is large enough and holds nothing.
             unsafe buffers.remapperRoom.initialize(to: opened)
             unsafe remapper = buffers.remapperRoom
-            withAgentLock { MapReserve.hold() }
             // Where mlockall said so the kernel has filled the staging area.
             if unsafe lm_atomic_load(&locksFuture) != 0 { unsafe buffers.remapperRoom.pointee.emptyStaging() }
             return nil
