@@ -1,15 +1,16 @@
 """The programs: what each does, and what of its answers must be the same plainly and merged."""
 import hashlib, http.client, os, pathlib, shutil, signal, socket, time
+from guest import LOADED, PAGE, WRITTEN, Guest, pages
 from trial import Failure
 
 HERE = pathlib.Path(__file__).resolve().parent
 ALL = []
 
 
-def program(name, needs, packages, short=False):
-    """Adds a function to the list: it takes a Trial and returns what must be the same."""
+def program(name, needs, packages, short=False, daemon=()):
+    """Adds a function to the list: it takes a Trial and returns what must be the same. daemon: further arguments of the daemon."""
     def add(function):
-        ALL.append({"name": name, "needs": needs.split(), "packages": packages.split(), "short": short, "function": function})
+        ALL.append({"name": name, "needs": needs.split(), "packages": packages.split(), "short": short, "daemon": daemon, "function": function})
         return function
     return add
 
@@ -278,6 +279,55 @@ def stress_vm(trial):
     """The methods of the vm stressor, two processes at the same time, with verification."""
     with trial.timed(): trial.call("stress-ng", "--vm", 2, "--vm-bytes", "128M", "--vm-method", "all", "--verify", "--vm-ops", 60000, "--timeout", 60)
     return "passed"
+
+
+# Virtual machines.
+
+# Pages that both guests have, pages that a guest has twice, and pages that both have only later.
+COMMON, OWN, LATER = 4096, 1024, 512
+
+
+def confined_guests(trial, areTogether):
+    """Two guests that share what both have or only what each has twice, and go on merging what is written while they run."""
+    later = pages(0, LATER)
+    contents = [pages(1, COMMON) + 2 * pages(number, OWN) for number in (2, 3)]
+
+    def merged(expected, what):
+        """Waits until so many pages are shared; in a plain run there is nothing to wait for."""
+        if not trial.status: return
+        def isReached():
+            status = trial.status()
+            if not status or status["pages_sharing"] < expected * 98 // 100: return False
+            domains = [client["domain"] for client in status["clients"]]
+            areOwn = [domain.startswith("its own: ") and "seccomp" in domain for domain in domains]
+            if areOwn != 2 * [not areTogether]: raise ValueError(f"{what}: the domains are {domains}")
+            # The firmware has some equal pages, too.
+            if status["pages_sharing"] > expected + 400: raise ValueError(f"{what}: {status['pages_sharing']} pages share instead of {expected}")
+            return True
+        try: trial.until(isReached, f"{what}: {expected} pages share")
+        except ValueError as error: raise Failure(f"{error}")
+
+    with trial.timed(): guests = [Guest(trial, f"guest{number}", content) for number, content in enumerate(contents)]
+    merged(2 * OWN + (COMMON if areTogether else 0), "loaded")
+    # Each page twice in each guest.
+    with trial.timed():
+        for guest in guests: guest.write(WRITTEN, 2 * later)
+    merged(2 * OWN + 2 * LATER + (COMMON + LATER if areTogether else 0), "written")
+    trial.settle()
+    answers = []
+    for guest, content in zip(guests, contents):
+        with trial.timed():
+            answers += [guest.memory(LOADED, len(content)) == content, guest.memory(WRITTEN, 2 * len(later)) == 2 * later]
+            answers += [guest.ask("query-status")["status"], guest.end()]
+    return answers
+
+
+@program("QEMU, sandbox", "qemu-system-x86_64", "qemu-system-x86", short=True)
+def guests_apart(trial): return confined_guests(trial, False)
+
+
+@program("QEMU, sandbox, rule", "qemu-system-x86_64", "qemu-system-x86", short=True, daemon=("--domains", "guests executable=/usr/bin/qemu-system-x86_64"))
+def guests_together(trial): return confined_guests(trial, True)
 
 
 # Browsers.

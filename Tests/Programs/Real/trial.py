@@ -12,6 +12,8 @@ class Trial:
         self.prefix, self.limit, self.quiet = prefix, limit, quiet
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="program-"))
         self.folder.chmod(0o777)
+        # Asks the daemon for its status; None in a plain run.
+        self.status = None
         self.seconds = 0.0
         self.running = []
 
