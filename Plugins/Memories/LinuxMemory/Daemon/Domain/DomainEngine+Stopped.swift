@@ -45,12 +45,12 @@ extension DomainEngine {
 
     /// Lets counters follow what programs did while nothing is scanned; at a small part of the time.
     func refreshCounters() {
-        guard merger.scansNothing else { return }
-        let start = lm_monotonic_nanoseconds()
-        guard start >= refreshDue else { return }
+        guard merger.scansNothing, lm_monotonic_nanoseconds() >= refreshDue else { return }
+        let start = lm_thread_cpu_nanoseconds() &+ memory.base.cpuOfAgents
         memory.base.beginWakeUp(at: lm_monotonic_nanoseconds())
         merger.refresh(on: &memory)
-        let end = lm_monotonic_nanoseconds()
-        refreshDue = end + max(10_000_000, 10 * (end - start))
+        // Processor time only: where processors are short the answers of programs come late, and counters would, too.
+        let spent = lm_thread_cpu_nanoseconds() &+ memory.base.cpuOfAgents &- start
+        refreshDue = lm_monotonic_nanoseconds() + max(10_000_000, 10 * spent)
     }
 }
