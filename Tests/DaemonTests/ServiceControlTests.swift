@@ -55,6 +55,28 @@ extension ServiceTests {
             try await rig.stop()
         }
 
+        @Test("while nothing is scanned counters follow at once, also after answers that came late")
+        func lateAnswers() async throws {
+            let rig = try await ServiceRig()
+            let agent = try rig.client([0, 0, 0, 0])
+            #expect(eventually { (try? rig.daemon.counters().zeroPages) == 4 })
+            try rig.daemon.set("run", to: "0")
+            agent.misbehave { _, kind, _ in
+                if kind == .observe { usleep(500_000) }
+                return .send
+            }
+            // At least one of them looks.
+            for _ in 0..<3 {
+                _ = try rig.daemon.counters()
+                usleep(20_000)
+            }
+            agent.misbehave(nil)
+            agent.write(1, 2, seed: 7)
+            // Ten times as long as the look took would be five seconds.
+            #expect(eventually(within: 4) { (try? rig.daemon.counters().zeroPages) == 3 })
+            try await rig.stop()
+        }
+
         @Test("a run 2 that cannot be finished leaves run at 0 and says how many pages stay merged")
         func unmergeFails() async throws {
             let rig = try await ServiceRig()
