@@ -18,7 +18,7 @@ extension InProcessMerger {
     /// A merger that scans only when it is told to, unless other values are given.
     static func quiet(
         rowLength: UInt32 = 64, usesZeroPages: Bool = true, budget: UInt32 = 50,
-        excludesDontDump: Bool = false, sleep: String = "1000000"
+        excludesDontDump: Bool = false, rewrittenPages: RewrittenPages = .leave, sleep: String = "1000000"
     ) throws -> InProcessMerger {
         var configuration = SamepageConfiguration()
         configuration.policyAttributes = ["pages_to_scan": "4294967295", "sleep_millisecs": sleep]
@@ -26,6 +26,7 @@ extension InProcessMerger {
         configuration.merger.usesZeroPages = usesZeroPages
         configuration.inProcess.vmaBudgetPercent = budget
         configuration.inProcess.excludesDontDump = excludesDontDump
+        configuration.inProcess.rewrittenPages = rewrittenPages
         return try InProcessMerger(configuration)
     }
 }

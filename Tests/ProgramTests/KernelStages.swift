@@ -24,7 +24,11 @@ struct KernelStages {
     let pages: Int
 
     /// Starts processes of so many MiB, in areas of `unit` MiB each; `prefix` is the command that becomes a program.
-    init(_ merger: any StagedMerger, prefix: [String], mebibytes: Int, unit: Int, processes: Int = 3) async throws {
+    ///
+    /// - Parameter discards: Whether they discard what they are to write over.
+    init(
+        _ merger: any StagedMerger, prefix: [String], mebibytes: Int, unit: Int, discards: Bool, processes: Int = 3
+    ) async throws {
         self.merger = merger
         pages = mebibytes * 256 * processes
         var children: [Child] = []
@@ -35,6 +39,10 @@ struct KernelStages {
             try #require(ready.hasPrefix("ready"))
             let mapped = try await child.ask("map \(mebibytes) \(unit)")
             try #require(mapped == "ok")
+            if !discards {
+                let kept = try await child.ask("keep")
+                try #require(kept == "ok")
+            }
         }
         self.children = children
     }

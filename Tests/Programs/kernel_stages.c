@@ -4,12 +4,14 @@
 ///
 ///     map MEBIBYTES UNIT   so many MiB in areas of UNIT MiB, each marked MADV_MERGEABLE, nothing written    ok
 ///     fill BYTE [LAST]     writes every byte; LAST is the very last one                                      ok
+///     keep                 from now on what is written over is not discarded first                           ok
 ///     verify               reads every byte                                                                  ok, or wrong PAGE
 #include "common.h"
 
 static char **areas;
 static size_t area_count, area_bytes;
 static char byte, last;
+static int keeps;
 
 /// The first page with a wrong byte; the number of pages when all are right.
 static size_t first_wrong_page(void) {
@@ -41,8 +43,9 @@ static void fill(char wanted, char wanted_last) {
     byte = wanted;
     last = wanted_last;
     for (size_t area = 0; area < area_count; area++) {
-        // Pages that were merged and are written where they lie do not merge again under Samepage; discarded ones do.
-        madvise(areas[area], area_bytes, MADV_DONTNEED);
+        // Pages that were merged and are written where they lie merge again under Samepage if writes are trapped; those that
+        // are discarded first always do.
+        if (!keeps) madvise(areas[area], area_bytes, MADV_DONTNEED);
         memset(areas[area], byte, area_bytes);
     }
     if (last != byte) areas[area_count - 1][area_bytes - 1] = last;
@@ -62,6 +65,9 @@ int main(void) {
             printf("ok\n");
         } else if ((given = sscanf(line, "fill %c %c", &wanted, &wanted_last)) >= 1) {
             fill(wanted, given == 2 ? wanted_last : wanted);
+            printf("ok\n");
+        } else if (strcmp(line, "keep\n") == 0) {
+            keeps = 1;
             printf("ok\n");
         } else if (strcmp(line, "verify\n") == 0) {
             size_t wrong = first_wrong_page();

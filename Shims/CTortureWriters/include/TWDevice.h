@@ -138,6 +138,11 @@ static inline int tw_device_pin(struct tw_device *device, uintptr_t address, siz
     // The kernel pins here without waiting: a page that is just being merged cannot be had for a moment.
     for (int tries = 0; setsockopt(device->socket, SOL_XDP, XDP_UMEM_REG, &memory, sizeof memory) != 0; tries++) {
         if ((errno != ENOMEM && errno != EFAULT) || tries == 1000) return -errno;
+        // Nor can it wait for a trapped page: the program writes to it first, here without a change.
+        for (size_t place = 0; tries % 100 == 99 && place < size; place += 4096) {
+            char *byte = (char *)(address + place), value = *byte;
+            __atomic_compare_exchange_n(byte, &value, value, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+        }
         usleep(100);
     }
     result = tw_device_map(device);

@@ -23,6 +23,8 @@ struct InProcessTorture: ParsableCommand {
     var seed: UInt64 = 1
     @Option(help: "Size of the memory that is shared by all, in MiB.")
     var mib = 16
+    @Flag(help: "Trap writes to merged pages, so that they merge again.")
+    var trap = false
     @Option(help: "Kinds of actors, with commas between: \(Kind.allCases.map(\.rawValue).joined(separator: ", ")).")
     var only: String?
     @Option(
@@ -55,7 +57,7 @@ struct InProcessTorture: ParsableCommand {
 
     func run() throws {
         let options = TortureOptions(
-            seconds: seconds, seed: seed, mib: mib, kinds: try chosenKinds(),
+            seconds: seconds, seed: seed, mib: mib, kinds: try chosenKinds(), traps: trap,
             mutant: mutant.flatMap(Mutant.init(rawValue:)))
         // Forked first of all, before there are threads.
         let children = Children()

@@ -28,6 +28,7 @@ struct Round {
         configuration.policyAttributes = ["pages_to_scan": "65536", "sleep_millisecs": "0"]
         configuration.merger.rowLength = number % 3 == 0 ? 1 : 64
         configuration.merger.usesZeroPages = number % 5 != 4
+        configuration.inProcess.rewrittenPages = options.traps ? .trap : .leave
         #if Mutants
             configuration.inProcess.mutants = options.mutant?.bits ?? 0
         #endif

@@ -4,6 +4,8 @@ struct TortureOptions {
     var seed: UInt64 = 1
     var mib = 16
     var kinds = Kind.allCases
+    /// Whether writes to merged pages are trapped.
+    var traps = false
     var mutant: Mutant?
 }
 

@@ -14,12 +14,13 @@ final class DaemonKeeper {
     private var idle: [String: Int] = [:]
     let epoch: Epoch
 
-    init(samepage: String, socket: String, log: String, epoch: Epoch) throws {
+    init(samepage: String, socket: String, log: String, traps: Bool, epoch: Epoch) throws {
         self.socket = socket
         self.log = log
         self.epoch = epoch
         command = [
             samepage, "daemon", "--socket", socket, "--sleep-millisecs", "5", "--linger-seconds", "0",
+            "--rewritten-pages", traps ? "trap" : "leave",
         ]
         program = try Program(command, log: log)
         epoch.begin()

@@ -3,6 +3,8 @@ struct ProcessOptions {
     var seconds: Int
     var seed: UInt64
     var pins: Bool?
+    /// Whether writes to merged pages are trapped.
+    var traps: Bool
     var mutant: Mutant?
     /// The program `samepage`.
     var samepage: String

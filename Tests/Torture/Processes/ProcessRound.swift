@@ -22,7 +22,7 @@ struct ProcessRound {
         let epoch = Epoch()
         let socket = "\(folder)/socket"
         let daemon = try DaemonKeeper(
-            samepage: options.samepage, socket: socket, log: "\(folder)/daemon.log", epoch: epoch)
+            samepage: options.samepage, socket: socket, log: "\(folder)/daemon.log", traps: options.traps, epoch: epoch)
         board.command(.work)
         var environment: [String: String] = [:]
         if let mutant = options.mutant { environment["SAMEPAGE_MUTANTS"] = mutant.letter }

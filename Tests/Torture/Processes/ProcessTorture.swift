@@ -24,6 +24,8 @@ struct ProcessTorture: ParsableCommand {
     var seed: UInt64 = 1
     @Option(help: "Only rounds with (true) or without (false) writes through pins.")
     var pins: Bool?
+    @Flag(help: "Trap writes to merged pages, so that they merge again.")
+    var trap = false
     @Option(
         help: """
             A safety to take out, only with an agent built with the trait Mutants: \
@@ -46,7 +48,7 @@ struct ProcessTorture: ParsableCommand {
     func run() throws {
         let beside = FileTree.target(ofLink: "/proc/self/exe")?.split(separator: "/").dropLast().joined(separator: "/")
         let options = ProcessOptions(
-            seconds: seconds, seed: seed, pins: pins, mutant: mutant.flatMap(Mutant.init(rawValue:)),
+            seconds: seconds, seed: seed, pins: pins, traps: trap, mutant: mutant.flatMap(Mutant.init(rawValue:)),
             samepage: samepage ?? "/\(beside ?? "")/samepage")
         // Orphans of killed programs come to us.
         tw_adopt_orphans()

@@ -54,9 +54,12 @@ struct TrapState {
         guard opened.descriptor >= 0 else { return false }
         let wanted = LM_UFFD_FEATURE_PAGEFAULT_FLAG_WP | LM_UFFD_FEATURE_WP_SHMEM
         bell = lm_signalfd(1 << UInt64(LM_SIGSTKFLT - 1))
-        if opened.full != 0, bell >= 0, lm_uffd_api(opened.descriptor, wanted).error == 0 {
+        if opened.full != 0, bell >= 0, lm_uffd_api(opened.descriptor, wanted).error == 0,
+            keepsWindows(from: opened.descriptor)
+        {
             unsafe trapThread = TrapThread()
             news = TrapNews()
+            news.entriesLeft = work.budget.entriesLeft
             withAgentLock { setContext(opened.descriptor) }
             if startThread() { return true }
             unsafe trapThread = TrapThread()
@@ -65,6 +68,14 @@ struct TrapState {
         closeBell()
         _ = lm_close(opened.descriptor)
         return false
+    }
+
+    /// Whether the thread can let a page go without the lock, and leaves an open window as it is.
+    private func keepsWindows(from context: Int32) -> Bool {
+        guard let remapper = unsafe work.remapper, agentMemory.canMerge else { return false }
+        return withAgentLock {
+            unsafe remapper.pointee.tracker.keepsPages(from: context, at: agentMemory.address(of: .aside))
+        }
     }
 
     private func startThread() -> Bool {

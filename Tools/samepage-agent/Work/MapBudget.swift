@@ -43,6 +43,9 @@ struct MapBudget {
 
     mutating func add(_ entries: Int) { added += entries }
 
+    /// Entries that merging may still make.
+    var entriesLeft: Int { limit - inUse }
+
     /// The shortest run worth a map entry now; `nil` when there are none left.
     var shortestRun: Int? { MapShare.shortestRun(entries: inUse, limit: limit) }
 }

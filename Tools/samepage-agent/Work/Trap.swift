@@ -33,13 +33,17 @@ private func giveOwnMemory(_ context: Int32, _ address: UInt) {
     let position = ranges.firstPosition(endingAfter: address)
     // SAFETY: a range of the table.
     guard let remapper = unsafe work.remapper, position < ranges.count, unsafe ranges[position].pointee.base <= address
-    else { return letGo(context, address) }
+    else {
+        // What lies there now may be protected by somebody else.
+        _ = lm_uffd_unregister(context, address, 4096)
+        return
+    }
     let range = unsafe ranges[position]
     let page = unsafe UInt32((address - range.pointee.base) >> 12)
     // Another page of its block has been written, or it was taken from the context.
     guard unsafe range.entry(page).liesOverFrame else { return letGo(context, address) }
     let pagemap = unsafe remapper.pointee.tracker.pagemap
-    guard unsafe range.pointee.area != 0, trap.news.mayMap, agentMemory.canMerge,
+    guard unsafe range.pointee.area != 0, trap.news.entriesLeft >= 2, agentMemory.canMerge,
         let block = unsafe TrappedBlock(around: address, in: replaceablePart(range, page), pagemap: pagemap),
         unsafe block.becomeAnonymous(aside: agentMemory.address(of: .aside), advice: range.pointee.advice)
     else {
@@ -51,6 +55,7 @@ private func giveOwnMemory(_ context: Int32, _ address: UInt) {
     for page in first..<first + block.pageCount { unsafe range.pointee.entries[page].becomeAnonymous() }
     unsafe ranges.noteChange(range)
     trap.news.entries += 2
+    trap.news.entriesLeft -= 2
     trap.news.writes &+= 1
     if unsafe lm_uffd_register(remapper.pointee.tracker.context, block.start, block.size, LM_UFFD_MODE_WP) != 0 {
         unsafe range.raise(AgentRange.lacksTracking)

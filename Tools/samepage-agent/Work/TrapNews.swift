@@ -13,8 +13,8 @@ struct TrapNews {
     var entries = 0
     /// Writes that it has served. Under the lock.
     var writes: UInt32 = 0
-    /// Whether it may make map entries. Under the lock.
-    var mayMap = true
+    /// Map entries that it may still make. Under the lock.
+    var entriesLeft = 0
 
     /// A page was let go, the lock not being held: on the trap's thread.
     mutating func note(_ page: UInt) {
@@ -30,7 +30,7 @@ struct TrapNews {
     mutating func take() {
         if entries != 0 { work.budget.add(entries) }
         entries = 0
-        mayMap = work.budget.shortestRun != nil
+        entriesLeft = work.budget.entriesLeft
         let count = unsafe lm_atomic_load(&letGoCount)
         guard count != takenCount else { return }
         if count &- takenCount > 32 {

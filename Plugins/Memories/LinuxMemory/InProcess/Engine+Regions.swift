@@ -18,6 +18,8 @@ extension Engine {
             record = try makeRecord(bytes, advice: advice, isAdopted: isAdopted)
         }
         try add(area, bytes, to: record)
+        // Pages of it that still lie over frames are trapped, not tracked.
+        if known != nil, memory.trap != nil { return memory.retrack(record, 0..<record.pageCount) }
         do throws(RemapError) {
             // SAFETY: the caller keeps the memory mapped until it is unregistered.
             try unsafe memory.remapper?.tracker.track(record.base, pageCount: Int(record.pageCount))
@@ -74,8 +76,7 @@ extension Engine {
         merger.remove(area, unmerging: unmerging)
         merger.settle(on: &memory)
         if merger.contains(area) { throw Engine.unmergeFailed(merger.takeUnmergeFailures()) }
-        // SAFETY: the region's memory is mapped until this returns.
-        try? unsafe memory.remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
+        memory.untrack(region)
         memory.budget.refresh()
     }
 
@@ -88,8 +89,7 @@ extension Engine {
         let whole = 0..<region.pageCount
         if region.mergedRun(in: whole) != nil { memory.returnToAnonymous(region) { _ in true } }
         // Each window was tracked again when it closed, and so was what has been discarded since an earlier attempt.
-        // SAFETY: the region's memory is mapped until it is released.
-        try? unsafe memory.remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
+        memory.untrack(region)
         memory.store.dropUnused()
         if region.mergedRun(in: whole) != nil {
             throw InProcessError(
@@ -114,6 +114,7 @@ extension Engine {
     /// The last thing before the thread ends.
     func shutDown() {
         for (area, region) in memory.regions where region.isAdopted { try? returnAdopted(area) }
+        memory.stopTrap()
     }
 
     /// Makes pages of a region read as zeros and gives their memory back.

@@ -57,7 +57,7 @@ public struct Tracker: ~Copyable {
     /// Bytes in a page.
     public let pageSize: Int
     /// The userfaultfd context with asynchronous write protection.
-    let context: Int32
+    public let context: Int32
     /// /proc/self/pagemap, of the thread that opened the tracker.
     public let pagemap: Int32
 
@@ -106,6 +106,19 @@ public struct Tracker: ~Copyable {
     public func untrack(_ base: UnsafeMutableRawPointer, pageCount: Int) throws(RemapError) {
         let result = lm_uffd_unregister(context, UInt(bitPattern: base), pageCount * pageSize)
         guard result == 0 else { throw RemapError(call: .unregister, code: -result) }
+    }
+
+    /// Whether the kernel lets another context take out none of the pages that are tracked (Linux 6.17). Without that
+    /// whoever serves writes must not act beside the thread that merges: it could end the protection of an open window.
+    ///
+    /// - Parameters:
+    ///   - other: A userfaultfd context.
+    ///   - page: The address of a private page that nothing happens to at the moment, for a trial.
+    public func keepsPages(from other: Int32, at page: UInt) -> Bool {
+        guard lm_uffd_register(context, page, pageSize, LM_UFFD_MODE_WP) == 0 else { return false }
+        let isRefused = lm_uffd_unregister(other, page, pageSize) != 0
+        _ = lm_uffd_unregister(context, page, pageSize)
+        return isRefused
     }
 
     /// Reports the pages written since the last scan, and arms them again in the same step.

@@ -26,9 +26,11 @@ extension InProcessMemory: PageMerger {
         scratch.work.sort { $0.page < $1.page }
         var start = 0
         while start < scratch.work.count {
-            let end = endOfWindow(from: start)
-            mergeWindow(start..<end, into: &outcome)
-            start = end
+            start = excludingTraps {
+                let end = endOfWindow(from: start)
+                mergeWindow(start..<end, into: &outcome)
+                return end
+            }
         }
     }
 

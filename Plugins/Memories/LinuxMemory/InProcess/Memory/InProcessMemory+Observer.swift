@@ -16,6 +16,8 @@ extension InProcessMemory: PageObserver {
         runs.removeAll(keepingCapacity: true)
         guard let region = regions[area] else { throw .noSuchArea(area) }
         let range = pages.clamped(to: 0..<region.pageCount)
+        // What was caught until now belongs to this observation.
+        excludingTraps {}
         if region.lacksTracking {
             region.lacksTracking = false
             retrack(region, 0..<region.pageCount)
@@ -24,13 +26,11 @@ extension InProcessMemory: PageObserver {
         let absentRuns = runs.count
         var next = range.lowerBound
         while next < range.upperBound {
-            // SAFETY: the pages belong to the region, and the buffer has the capacity given.
-            let base = unsafe region.address(of: next, pageSize: pageSize)
-            let found = unsafe remapper?.tracker.scan(
-                base, pageCount: Int(range.upperBound - next), into: scratch.runs, capacity: Scratch.runCapacity)
+            // Writers wait for a scan where they are trapped.
+            let end = trap == nil ? range.upperBound : min(range.upperBound, next + InProcessMemory.longestScan)
+            let found = excludingTraps { scan(next..<end, of: region, into: &runs) }
             guard let answer = found else { throw .noSuchArea(area) }
             statistics.pagemapScans += UInt64(answer.systemCalls)
-            for place in 0..<answer.runs { unsafe append(scratch.runs[place], of: region, to: &runs) }
             next += UInt32(answer.pagesDone)
             if answer.error != 0 {
                 // What was reported so far is armed and must be looked at; the rest is looked at next time.
@@ -39,6 +39,20 @@ extension InProcessMemory: PageObserver {
             }
         }
         if absentRuns > 0 { runs = InProcessMemory.joining(runs[..<absentRuns], runs[absentRuns...]) }
+    }
+
+    /// Pages of one scan where writers wait for it.
+    private static let longestScan: UInt32 = 16384
+
+    private func scan(
+        _ pages: Range<UInt32>, of region: RegionRecord, into runs: inout [ObservedRun]
+    ) -> TrackerScan? {
+        // SAFETY: the pages belong to the region, and the buffer has the capacity given.
+        let base = unsafe region.address(of: pages.lowerBound, pageSize: pageSize)
+        let answer = unsafe remapper?.tracker.scan(
+            base, pageCount: pages.count, into: scratch.runs, capacity: Scratch.runCapacity)
+        for place in 0..<(answer?.runs ?? 0) { unsafe append(scratch.runs[place], of: region, to: &runs) }
+        return answer
     }
 
     /// Puts discarded pages between those that were written. A page that was discarded and written since is written.
@@ -111,8 +125,7 @@ extension InProcessMemory: PageObserver {
     func forgetObservations(of area: AreaID) {
         guard let region = regions[area] else { return }
         // Registered anew, every page counts as written.
-        // SAFETY: the region's memory is registered with the tracker.
-        try? unsafe remapper?.tracker.untrack(region.base, pageCount: Int(region.pageCount))
+        untrack(region)
         retrack(region, 0..<region.pageCount)
     }
 }

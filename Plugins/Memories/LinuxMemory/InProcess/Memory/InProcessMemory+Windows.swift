@@ -14,11 +14,20 @@ extension InProcessMemory {
         while end < scratch.work.count {
             let page = scratch.work[end].page
             guard page.area == first.area, page.index - first.index < UInt32(Remapper.windowCapacity),
-                page.index - scratch.work[end - 1].page.index <= InProcessMemory.widestGap
+                page.index - scratch.work[end - 1].page.index <= InProcessMemory.widestGap,
+                staysOfKind(first, scratch.work[end - 1].page.index + 1...page.index)
             else { break }
             end += 1
         }
         return end
+    }
+
+    /// Whether pages may share a window with the one it begins with: where writes are trapped, pages over frames belong to
+    /// another context than others.
+    private func staysOfKind(_ first: PageAddress, _ pages: ClosedRange<UInt32>) -> Bool {
+        guard trap != nil, let region = regions[first.area], pages.upperBound < region.pageCount else { return true }
+        let isFrame = region.frame(at: first.index) != nil
+        return pages.allSatisfy { (region.frame(at: $0) != nil) == isFrame }
     }
 
     /// Merges the pages of one window, in as far as the map entries left permit.
@@ -65,6 +74,8 @@ extension InProcessMemory {
         statistics.windows += 1
         record(report)
         if report.trackingLost { retrack(region, span) }
+        // Between the window and the trap.
+        if trap != nil { findRewritten(span, of: region) }
         takeBack(count, base, region)
     }
 
@@ -148,16 +159,5 @@ extension InProcessMemory {
         statistics.pagesMovedBack += UInt64(report.movedBack)
         statistics.repairedMoves += UInt64(report.repairs)
         statistics.pagesLost += UInt64(report.lost)
-    }
-
-    /// Resumes tracking where a merge could not; if that fails too, it is tried again before each observation.
-    func retrack(_ region: RegionRecord, _ pages: Range<UInt32>) {
-        do throws(RemapError) {
-            // SAFETY: the pages belong to the region.
-            try unsafe remapper?.tracker.track(
-                region.address(of: pages.lowerBound, pageSize: pageSize), pageCount: pages.count)
-        } catch {
-            region.lacksTracking = true
-        }
     }
 }

@@ -18,7 +18,9 @@ final class InProcessMemory {
     var budget: MapBudget
     var statistics = MemoryStatistics()
     let scratch: Scratch
-    var regions: [AreaID: RegionRecord] = [:]
+    var regions: [AreaID: RegionRecord] = [:] { didSet { serveRegions() } }
+    /// What catches writes to merged pages; `nil` where nothing does.
+    var trap: TrapServer?
     /// How many pages lie over the frames of each segment.
     let references = FrameReferences()
 
@@ -39,6 +41,7 @@ final class InProcessMemory {
         #if Mutants
             remapper?.mutants = RemapMutants(rawValue: settings.mutants)
         #endif
+        startTrap()
     }
 
     /// One line: what is missing for merging, and what follows; `nil` when nothing is.

@@ -36,10 +36,13 @@ struct MapBudget {
 
     mutating func add(_ entries: Int) { added += entries }
 
+    /// Entries that merging may still make.
+    var entriesLeft: Int { limit - inUse - 2 }
+
     /// The shortest run worth a map entry now: long runs first, so the fewer entries are left the longer it must be.
     /// A run adds at most two entries; `nil` when there are none left.
     var shortestRun: Int? {
-        let free = limit - inUse - 2
+        let free = entriesLeft
         guard free > 0 else { return nil }
         switch free * 16 / max(1, limit) {
         case 8...: return 1

@@ -5,7 +5,7 @@ public enum RewrittenPages: String, Sendable, Hashable, CaseIterable {
     /// They keep memory of their own until they are discarded, unmapped or mapped anew.
     case leave
     /// Writes to merged pages are caught before they happen, and the pages get ordinary memory, where the kernel has that
-    /// test: they can merge again. Programs of a daemon only; in one process, and where the kernel does not permit it, as ``leave``.
+    /// test: they can merge again. Where the kernel does not permit it, as ``leave``.
     case trap
 }
 

@@ -107,11 +107,13 @@ extension Engine {
     /// Moves a region; a forked child must not see it half moved.
     private func moveWithoutForks(_ bytes: ByteRange, to target: ByteRange) throws(InProcessError) {
         let result = ForkGuard.holdingOffForks(attempts: 1000) { () -> InProcessError? in
-            do throws(InProcessError) {
-                try move(bytes, to: target)
-                return nil
-            } catch {
-                return error
+            memory.excludingTraps {
+                do throws(InProcessError) {
+                    try move(bytes, to: target)
+                    return nil
+                } catch {
+                    return error
+                }
             }
         }
         guard let result else {
