@@ -24,6 +24,8 @@ public struct MergerDescription: Sendable, Hashable {
     public var writesWaited: UInt64 = 0
     /// CPU time used for merging, agents included, in nanoseconds.
     public var cpuNanoseconds: UInt64 = 0
+    /// What becomes of merged pages that are written: `leave` or `trap`; `nil` where the memory makes no difference.
+    public var rewrittenPages: String?
     /// What keeps the merger from merging, in one line; `nil` if nothing does.
     public var limitation: String?
 

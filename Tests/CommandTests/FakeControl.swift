@@ -52,6 +52,7 @@ final class FakeControl: MergerControl {
         (description.uptimeSeconds, description.domains, description.storedBytes) = (3725, 2, 40960)
         description.cpuNanoseconds = 1_500_000_000
         description.writesWaited = 12
+        description.rewrittenPages = "trap"
         description.limitation = "a limitation\nof two lines"
         return description
     }

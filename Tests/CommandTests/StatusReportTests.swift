@@ -10,6 +10,7 @@ struct StatusReportTests {
         let expected = """
             Daemon on /run/samepage.sock: scanning, up 1 h 2 min, 2 merge domains.
             xxh3-128, stable hash-table, unstable red-black, policy fixed, memory daemon, front ends control, terminal
+            Rewritten pages: trap
             Nothing merges: a limitation of two lines
 
               Memory                                  pages        size
@@ -98,6 +99,7 @@ struct StatusReportTests {
               "pages_refused" : 0,
               "pages_shared" : 10,
               "pages_sharing" : 90,
+              "rewritten_pages" : "trap",
               "rmap_items" : 120,
               "row_length" : 64,
               "run" : 1,

@@ -125,9 +125,14 @@ extension ServiceTests {
             settings.socketPath = "/elsewhere"
             settings.vmaBudgetPercent = 44
             settings.excludesDontDump = true
+            settings.trapsWrites = true
+            #expect(try daemon.description().rewrittenPages == "leave")
             daemon.update(settings, attributes: ["pages_to_scan": "88", "sleep_millisecs": "soon"])
             #expect(eventually { agent.locked { agent.settings?.vmaBudgetPercent } == 44 })
-            #expect(agent.locked { agent.settings?.flags } == WireSettings.excludeDontDump | WireSettings.leaveHot)
+            #expect(
+                agent.locked { agent.settings?.flags }
+                    == WireSettings.excludeDontDump | WireSettings.trapWrites | WireSettings.leaveHot)
+            #expect(try daemon.description().rewrittenPages == "trap")
             #expect(try daemon.value(of: "pages_to_scan") == "88" && daemon.value(of: "vma_budget_percent") == "44")
             #expect(
                 rig.log.has("only after a restart: socket") && rig.log.has("'soon' is no value for sleep_millisecs"))

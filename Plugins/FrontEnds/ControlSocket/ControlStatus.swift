@@ -11,6 +11,7 @@ public import Merger
 ///     memory TEXT          dialect TEXT         uptime_seconds NUMBER
 ///     domains NUMBER       stored_bytes NUMBER  cpu_nanoseconds NUMBER
 ///     writes_waited NUMBER
+///     rewrittenPages TEXT
 ///     limitation TEXT
 ///     frontEnd TEXT
 ///     attribute NAME TEXT
@@ -20,7 +21,7 @@ public import Merger
 ///     rmap_items PID ITEMS
 ///     not_merged PID BYTES TEXT
 ///
-/// `limitation` is missing if nothing keeps the merger from merging. A reader passes over lines that it does not know.
+/// `rewrittenPages` is missing where the memory makes no difference, `limitation` if nothing keeps the merger from merging. A reader passes over lines that it does not know.
 public struct ControlStatus: Sendable, Hashable {
     /// A name and its value.
     public struct Entry: Sendable, Hashable {
@@ -116,6 +117,7 @@ extension ControlStatus {
         lines.append("cpu_nanoseconds \(description.cpuNanoseconds)")
         lines.append("writes_waited \(description.writesWaited)")
         for (name, field) in Self.texts() { add(name, text: self[keyPath: field]) }
+        if let mode = description.rewrittenPages { add("rewrittenPages", text: mode) }
         if let limitation = description.limitation { add("limitation", text: limitation) }
         for name in description.frontEnds { add("frontEnd", text: name) }
         for entry in attributes { add("attribute", entry.name, text: entry.value) }
@@ -162,6 +164,7 @@ extension ControlStatus {
             case "writes_waited":
                 guard let number = UInt64(rest) else { return false }
                 description.writesWaited = number
+            case "rewrittenPages": description.rewrittenPages = ControlText.unescaped(rest)
             case "limitation": description.limitation = ControlText.unescaped(rest)
             case "frontEnd": description.frontEnds.append(ControlText.unescaped(rest))
             case "attribute", "counter":

@@ -20,6 +20,7 @@ extension StatusReport {
             "\(description.checksum), stable \(description.stableTree), unstable \(description.unstableTree), "
                 + "policy \(description.policy), memory \(description.memory), "
                 + "front ends \(description.frontEnds.joined(separator: ", "))",
+            description.rewrittenPages.map { "Rewritten pages: \($0)" },
             description.limitation.map { "Nothing merges: \($0)" },
         ]
         return lines.compactMap(\.self).map { StandardError.printable($0) + "\n" }.joined()

@@ -52,6 +52,7 @@ extension StatusReport: Encodable {
         try fields.encode(description.storedBytes, forKey: Key("stored_bytes"))
         try fields.encode(Double(description.cpuNanoseconds) / 1e9, forKey: Key("cpu_seconds"))
         try fields.encode(description.writesWaited, forKey: Key("writes_waited"))
+        try fields.encode(description.rewrittenPages, forKey: Key("rewritten_pages"))
         try fields.encode(description.limitation, forKey: Key("limitation"))
         try fields.encode(status.pageSize, forKey: Key("page_size"))
     }

@@ -104,6 +104,7 @@ extension SamepageDaemon {
             description.policy = state.template.policyInForce.name
             let uptime = state.started.map { lm_monotonic_nanoseconds() - $0 } ?? 0
             description.uptimeSeconds = Int(uptime / 1_000_000_000)
+            description.rewrittenPages = state.settings.trapsWrites ? "trap" : "leave"
             description.limitation = state.device?.limitation
             return description
         }
