@@ -31,6 +31,13 @@ let package = Package(
                 .product(name: "PageChecksum", package: "samepage"),
             ],
             path: "RealMemory"),
+        .executableTarget(
+            name: "Rewriting",
+            dependencies: [
+                .product(name: "Assembly", package: "samepage"),
+                .product(name: "InProcess", package: "samepage"),
+            ],
+            path: "Rewriting"),
     ],
     swiftLanguageModes: [.v6]
 )
