@@ -44,7 +44,7 @@ var parts: [Part] = [
         name: "Merger", kind: .module, path: "Modules/Merger",
         needs: ["PageMemory", "PageChecksum", "PageTree", "ScanPolicy"]),
     Part(
-        name: "Simulation", kind: .module, path: "Modules/Simulation",
+        name: "Simulation", kind: .module, path: "Modules/Hosts/Simulation",
         needs: ["Merger", "PageMemory", "ScanPolicy", "SimulatedMemory"]),
     Part(name: "FrontEnd", kind: .module, path: "Modules/FrontEnd", needs: ["Merger"]),
     Part(
@@ -72,19 +72,19 @@ var parts: [Part] = [
     Part(
         name: "SimulatedMemory", kind: .plugin, path: "Plugins/Memories/SimulatedMemory",
         needs: ["PageMemory", "PageChecksum"]),
-    Part(name: "Remap", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Remap", needs: ["CLinuxMemory"]),
+    Part(name: "Remap", kind: .plugin, path: "Modules/Linux/Remap", needs: ["CLinuxMemory"]),
     Part(
-        name: "PageVerdicts", kind: .room, path: "Plugins/Memories/LinuxMemory/PageVerdicts",
+        name: "PageVerdicts", kind: .room, path: "Modules/Linux/PageVerdicts",
         needs: ["Remap", "CLinuxMemory", "PageMemory", "PageTree"]),
     Part(
-        name: "InProcess", kind: .plugin, path: "Plugins/Memories/LinuxMemory/InProcess",
+        name: "InProcess", kind: .plugin, path: "Modules/Hosts/InProcess",
         needs: [
             "Remap", "PageVerdicts", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree",
             "ScanPolicy", "Merger",
         ]),
-    Part(name: "Wire", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Wire", needs: ["CLinuxMemory"]),
+    Part(name: "Wire", kind: .plugin, path: "Modules/Linux/Wire", needs: ["CLinuxMemory"]),
     Part(
-        name: "Daemon", kind: .plugin, path: "Plugins/Memories/LinuxMemory/Daemon",
+        name: "Daemon", kind: .plugin, path: "Modules/Hosts/Daemon",
         needs: [
             "Remap", "PageVerdicts", "Wire", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree",
             "ScanPolicy", "Merger", "FrontEnd", logging,
@@ -94,11 +94,11 @@ var parts: [Part] = [
         needs: ["FrontEnd", "Merger", "CLinuxMemory", "SystemThreads"]),
     Part(name: "TerminalView", kind: .plugin, path: "Plugins/FrontEnds/TerminalView", needs: ["FrontEnd", "Merger"]),
     // Shims
-    Part(name: "CLinuxMemory", kind: .shim, path: "Shims/CLinuxMemory"),
-    Part(name: "CXXHashInline", kind: .shim, path: "Shims/CXXHashInline"),
-    Part(name: "CTortureWriters", kind: .shim, path: "Shims/CTortureWriters"),
-    Part(name: "Spawning", kind: .shim, path: "Shims/Spawning", needs: ["CTortureWriters"]),
-    Part(name: "SystemThreads", kind: .shim, path: "Shims/SystemThreads", needs: ["CLinuxMemory"]),
+    Part(name: "CLinuxMemory", kind: .shim, path: "Modules/Shims/CLinuxMemory"),
+    Part(name: "CXXHashInline", kind: .shim, path: "Modules/Shims/CXXHashInline"),
+    Part(name: "CTortureWriters", kind: .shim, path: "Tests/Support/CTortureWriters"),
+    Part(name: "Spawning", kind: .shim, path: "Tests/Support/Spawning", needs: ["CTortureWriters"]),
+    Part(name: "SystemThreads", kind: .shim, path: "Modules/Shims/SystemThreads", needs: ["CLinuxMemory"]),
     // Tools
     Part(
         name: "samepage", kind: .tool, path: "Tools/samepage",
@@ -202,7 +202,7 @@ let package = Package(
     targets: [
         // libxxhash, from the Debian package libxxhash-dev.
         .systemLibrary(
-            name: "CXXHash", path: "Shims/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])])
+            name: "CXXHash", path: "Modules/Shims/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])])
     ]
         + parts.map { part in
             switch part.kind {

@@ -1,4 +1,4 @@
-/// The language of agents, as someone speaks it who keeps to no rule. See Plugins/Memories/LinuxMemory/Wire.
+/// The language of agents, as someone speaks it who keeps to no rule. See Modules/Linux/Wire.
 #ifndef PROGRAMS_HOSTILE_WIRE_H
 #define PROGRAMS_HOSTILE_WIRE_H
 

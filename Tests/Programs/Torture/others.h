@@ -5,9 +5,9 @@
 // First, for what it asks of libc.
 #include "acts.h"
 
-#include "../../../Shims/CTortureWriters/include/TWDirect.h"
-#include "../../../Shims/CTortureWriters/include/TWFuse.h"
-#include "../../../Shims/CTortureWriters/include/TWServeWrites.h"
+#include "../../Support/CTortureWriters/include/TWDirect.h"
+#include "../../Support/CTortureWriters/include/TWFuse.h"
+#include "../../Support/CTortureWriters/include/TWServeWrites.h"
 #include <libgen.h>
 
 /// Pages that a child writes at once, that a file gives at once, and that a pipe holds.
