@@ -7,7 +7,7 @@ SEED ?= 1
 # Further arguments of `make demo`, `make price` and `make programs`, for example ARGS="--mib 512 --processes 8", ARGS="--rounds 3".
 ARGS ?=
 
-FOLDERS := Package.swift $(wildcard Modules Plugins Shims Tools Tests Benchmarks Examples)
+FOLDERS := Package.swift $(wildcard Modules Plugins Tools Tests Benchmarks Examples)
 
 # Where `make install` puts things.
 PREFIX ?= /usr/local

@@ -1,21 +1,27 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Layers point one way: Tools -> Assembly -> Plugins -> Modules (contracts).
-// A target's kind says where it stands, and what products and settings it gets.
+// Layers point one way: Tools -> Assembly -> Hosts, Plugins -> contracts.
+// A target's kind says where it stands, and what products and settings it gets; .ci/layers holds it to that.
 enum Kind {
     /// A contract, or the merger built of contracts: no system call, no clock.
     case module
     /// One strategy; depends on its contract, never on another plug-in.
     case plugin
-    /// What the plug-ins of one folder share; no product.
-    case room
-    /// What plug-ins and tools need of the system: C headers, and threads. Knows no contract; no product.
+    /// What Linux offers for merging; no product.
+    case linux
+    /// Owns a merger, its memory and the thread that drives them; knows no strategy but that memory.
+    case host
+    /// Finds strategies by name and gives them to hosts.
+    case assembly
+    /// What the layers above need of the system: C headers, and threads. Knows no contract; no product.
     case shim
     case tool
     /// A library in Embedded Swift that is loaded into other programs.
     case agent
     case test
+    /// What tests share: starting programs, threads, writers.
+    case testSupport
     /// A program that only tests start.
     case testTool
 }
@@ -43,20 +49,32 @@ var parts: [Part] = [
     Part(
         name: "Merger", kind: .module, path: "Modules/Merger",
         needs: ["PageMemory", "PageChecksum", "PageTree", "ScanPolicy"]),
-    Part(
-        name: "Simulation", kind: .module, path: "Modules/Hosts/Simulation",
-        needs: ["Merger", "PageMemory", "ScanPolicy", "SimulatedMemory"]),
     Part(name: "FrontEnd", kind: .module, path: "Modules/FrontEnd", needs: ["Merger"]),
     Part(
         name: "Conformance", kind: .module, path: "Modules/Conformance",
         needs: ["PageMemory", "PageChecksum", "PageTree", "ScanPolicy"]),
+    // Linux
+    Part(name: "Remap", kind: .linux, path: "Modules/Linux/Remap", needs: ["CLinuxMemory"]),
+    Part(name: "Wire", kind: .linux, path: "Modules/Linux/Wire", needs: ["CLinuxMemory"]),
     Part(
-        name: "Assembly", kind: .module, path: "Modules/Assembly",
+        name: "PageVerdicts", kind: .linux, path: "Modules/Linux/PageVerdicts",
+        needs: ["Remap", "CLinuxMemory", "PageMemory", "PageTree"]),
+    // Hosts
+    Part(
+        name: "InProcess", kind: .host, path: "Modules/Hosts/InProcess",
         needs: [
-            "PageChecksum", "PageTree", "ScanPolicy", "Merger", "FrontEnd", "XXHashChecksum", "JHash2Checksum",
-            "RedBlackTree", "HashTableIndex", "FixedPolicy", "SmartScanPolicy", "ScanTimePolicy", "InProcess", "Daemon",
-            "TerminalView", "ControlSocket", logging,
+            "Remap", "PageVerdicts", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree",
+            "ScanPolicy", "Merger",
         ]),
+    Part(
+        name: "Daemon", kind: .host, path: "Modules/Hosts/Daemon",
+        needs: [
+            "Remap", "PageVerdicts", "Wire", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree",
+            "ScanPolicy", "Merger", "FrontEnd", logging,
+        ]),
+    Part(
+        name: "Simulation", kind: .host, path: "Modules/Hosts/Simulation",
+        needs: ["Merger", "PageMemory", "ScanPolicy", "SimulatedMemory"]),
     // Plug-ins
     Part(name: "XXHashChecksum", kind: .plugin, path: "Plugins/Checksums/XXHash", needs: ["PageChecksum", "CXXHash"]),
     Part(name: "JHash2Checksum", kind: .plugin, path: "Plugins/Checksums/JHash2", needs: ["PageChecksum"]),
@@ -72,32 +90,21 @@ var parts: [Part] = [
     Part(
         name: "SimulatedMemory", kind: .plugin, path: "Plugins/Memories/SimulatedMemory",
         needs: ["PageMemory", "PageChecksum"]),
-    Part(name: "Remap", kind: .plugin, path: "Modules/Linux/Remap", needs: ["CLinuxMemory"]),
-    Part(
-        name: "PageVerdicts", kind: .room, path: "Modules/Linux/PageVerdicts",
-        needs: ["Remap", "CLinuxMemory", "PageMemory", "PageTree"]),
-    Part(
-        name: "InProcess", kind: .plugin, path: "Modules/Hosts/InProcess",
-        needs: [
-            "Remap", "PageVerdicts", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree",
-            "ScanPolicy", "Merger",
-        ]),
-    Part(name: "Wire", kind: .plugin, path: "Modules/Linux/Wire", needs: ["CLinuxMemory"]),
-    Part(
-        name: "Daemon", kind: .plugin, path: "Modules/Hosts/Daemon",
-        needs: [
-            "Remap", "PageVerdicts", "Wire", "CLinuxMemory", "SystemThreads", "PageMemory", "PageChecksum", "PageTree",
-            "ScanPolicy", "Merger", "FrontEnd", logging,
-        ]),
     Part(
         name: "ControlSocket", kind: .plugin, path: "Plugins/FrontEnds/ControlSocket",
         needs: ["FrontEnd", "Merger", "CLinuxMemory", "SystemThreads"]),
     Part(name: "TerminalView", kind: .plugin, path: "Plugins/FrontEnds/TerminalView", needs: ["FrontEnd", "Merger"]),
+    // Assembly
+    Part(
+        name: "Assembly", kind: .assembly, path: "Modules/Assembly",
+        needs: [
+            "PageChecksum", "PageTree", "ScanPolicy", "Merger", "FrontEnd", "XXHashChecksum", "JHash2Checksum",
+            "RedBlackTree", "HashTableIndex", "FixedPolicy", "SmartScanPolicy", "ScanTimePolicy", "InProcess", "Daemon",
+            "TerminalView", "ControlSocket", logging,
+        ]),
     // Shims
     Part(name: "CLinuxMemory", kind: .shim, path: "Modules/Shims/CLinuxMemory"),
     Part(name: "CXXHashInline", kind: .shim, path: "Modules/Shims/CXXHashInline"),
-    Part(name: "CTortureWriters", kind: .shim, path: "Tests/Support/CTortureWriters"),
-    Part(name: "Spawning", kind: .shim, path: "Tests/Support/Spawning", needs: ["CTortureWriters"]),
     Part(name: "SystemThreads", kind: .shim, path: "Modules/Shims/SystemThreads", needs: ["CLinuxMemory"]),
     // Tools
     Part(
@@ -111,6 +118,8 @@ var parts: [Part] = [
     Part(
         name: "samepage-agent", kind: .agent, path: "Tools/samepage-agent", needs: ["CLinuxMemory", "CXXHashInline"]),
     // Tests
+    Part(name: "CTortureWriters", kind: .testSupport, path: "Tests/Support/CTortureWriters"),
+    Part(name: "Spawning", kind: .testSupport, path: "Tests/Support/Spawning", needs: ["CTortureWriters"]),
     Part(
         name: "CommandTests", kind: .test, path: "Tests/CommandTests",
         needs: [
@@ -180,10 +189,10 @@ let package = Package(
     name: "samepage",
     products: parts.compactMap { part in
         switch part.kind {
-        case .module, .plugin: .library(name: part.name, targets: [part.name])
+        case .module, .plugin, .host, .assembly: .library(name: part.name, targets: [part.name])
         case .tool: .executable(name: part.name, targets: [part.name])
         case .agent: .library(name: part.name, type: .dynamic, targets: [part.name])
-        case .room, .shim, .test, .testTool: nil
+        case .linux, .shim, .test, .testSupport, .testTool: nil
         }
     },
     traits: [
@@ -202,11 +211,12 @@ let package = Package(
     targets: [
         // libxxhash, from the Debian package libxxhash-dev.
         .systemLibrary(
-            name: "CXXHash", path: "Modules/Shims/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])])
+            name: "CXXHash", path: "Modules/Shims/CXXHash", pkgConfig: "libxxhash",
+            providers: [.apt(["libxxhash-dev"])])
     ]
         + parts.map { part in
             switch part.kind {
-            case .module, .plugin, .room, .shim, .agent:
+            case .module, .plugin, .linux, .host, .assembly, .shim, .agent, .testSupport:
                 .target(name: part.name, dependencies: part.needs, path: part.path)
             case .tool, .testTool: .executableTarget(name: part.name, dependencies: part.needs, path: part.path)
             case .test: .testTarget(name: part.name, dependencies: part.needs, path: part.path)
