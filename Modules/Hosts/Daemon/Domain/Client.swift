@@ -19,6 +19,8 @@ final class Client {
     /// What its agent last said of itself, and when it was asked.
     var statistics: AgentStatistics?
     var asked: UInt64?
+    /// When it was last looked at whether it still belongs here.
+    var examined: UInt64?
     /// Requests to it when it was asked.
     var requestsWhenAsked: UInt64 = 0
 

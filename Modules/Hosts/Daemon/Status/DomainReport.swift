@@ -75,21 +75,25 @@ extension DomainEngine {
     /// - Parameter quietToo: Whether those are asked of whom nothing was asked since.
     func hearAgents(after age: UInt64 = freshness, quietToo: Bool = true) {
         let now = lm_monotonic_nanoseconds()
-        let late = clients.filter { client in
-            !client.connection.isDead && !client.connection.isParked && client.asked.map { now &- $0 >= age } ?? true
-        }
+        let isLate = { (time: UInt64?) in time.map { now &- $0 >= age } ?? true }
         var heard: [Client] = []
-        for client in late {
-            client.asked = now
-            if hasChanged(client) {
-                client.connection.fail("the process has changed its rights, and may join anew as what it is now")
-                // It still maps frames: later ones lie elsewhere.
-                memory.base.store.beginSegment()
-            } else if quietToo || client.connection.requests != client.requestsWhenAsked {
-                _ = client.connection.askForStatistics()
-                client.requestsWhenAsked = client.connection.requests
-                heard.append(client)
+        for client in clients where !client.connection.isDead && !client.connection.isParked {
+            if isLate(client.examined) {
+                client.examined = now
+                if hasChanged(client) {
+                    client.connection.fail("the process has changed its rights, and may join anew as what it is now")
+                    // It still maps frames: later ones lie elsewhere.
+                    memory.base.store.beginSegment()
+                    continue
+                }
             }
+            guard isLate(client.asked), quietToo || client.connection.requests != client.requestsWhenAsked else {
+                continue
+            }
+            client.asked = now
+            _ = client.connection.askForStatistics()
+            client.requestsWhenAsked = client.connection.requests
+            heard.append(client)
         }
         for client in heard {
             guard var statistics = client.connection.collectStatistics() else { continue }
