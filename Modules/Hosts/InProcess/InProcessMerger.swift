@@ -3,7 +3,8 @@ public import Merger
 import Synchronization
 import SystemThreads
 
-/// A same-page merger for the memory of this process, on a thread of its own; no daemon, no host-wide KSM.
+/// A same-page merger for the memory of this process, on a thread of its own (a second one serves trapped writes, where
+/// ``InProcessSettings/rewrittenPages`` is `trap`); no daemon, no host-wide KSM.
 ///
 /// The thread scans by itself, as its policy says; ``mergeNow(atMost:)`` does not wait for that. All calls may come from
 /// any thread; they wait for the step under way (normally well below a millisecond) and are done when they return.

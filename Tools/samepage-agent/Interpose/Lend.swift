@@ -10,9 +10,16 @@ public func interposedVmsplice(_ pipe: Int32, _ pieces: Int, _ count: Int, _ fla
 }
 
 func lendForProgram(_ pipe: Int, _ pieces: Int, _ count: Int, _ flags: Int) -> Int {
-    if isWatching, count > 0, count <= 1024, let list = unsafe UnsafePointer<UInt>(bitPattern: pieces) {
-        // SAFETY: the caller's arguments: an address and a size for each piece.
-        for place in 0..<count { unsafe lend(list[2 * place], Int(bitPattern: list[2 * place + 1])) }
+    if isWatching, count > 0, count <= 1024 {
+        for place in 0..<count {
+            let piece = UInt(bitPattern: pieces) &+ UInt(16 * place)
+            // The kernel lends nothing of a list that it cannot read.
+            guard lm_can_read(piece) != 0, lm_can_read(piece &+ 8) != 0,
+                let words = unsafe UnsafeRawPointer(bitPattern: piece)
+            else { break }
+            // SAFETY: the caller's arguments, which the kernel has just read; they need not be aligned.
+            unsafe lend(words.loadUnaligned(as: UInt.self), words.loadUnaligned(fromByteOffset: 8, as: Int.self))
+        }
     }
     return lm_system_call(Int(LM_SYS_VMSPLICE), pipe, pieces, count, flags, 0, 0)
 }

@@ -9,9 +9,18 @@ internal import CLinuxMemory
 public func interposedSetsockopt(
     _ socket: Int32, _ level: Int32, _ option: Int32, _ value: UInt, _ size: UInt32
 ) -> Int32 {
+    answer(
+        Int32(
+            truncatingIfNeeded: setOptionForProgram(
+                Int(socket), Int(level), Int(option), Int(bitPattern: value), Int(size))))
+}
+
+func setOptionForProgram(_ socket: Int, _ level: Int, _ option: Int, _ value: Int, _ size: Int) -> Int {
+    // The kernel takes an int for the size.
+    let size = Int(UInt32(truncatingIfNeeded: size))
     let option = SocketOption(
-        socket: Int(socket), level: Int(level), option: Int(option), value: value, size: Int(size))
-    return answer(option.setForProgram())
+        socket: socket, level: level, option: option, value: UInt(bitPattern: value), size: size)
+    return Int(option.setForProgram())
 }
 
 /// What a program asks of setsockopt.

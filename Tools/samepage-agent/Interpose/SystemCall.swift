@@ -28,9 +28,7 @@ public func interposedSyscall(
     case Int(LM_SYS_PRCTL): answer(Int(controlForProgram(int(a), b, c, d, e)))
     case Int(LM_SYS_SECCOMP): answer(filterForProgram(a, b, c))
     case Int(LM_SYS_VMSPLICE): answer(lendForProgram(a, b, c, d))
-    case Int(LM_SYS_SETSOCKOPT):
-        answer(
-            Int(SocketOption(socket: a, level: b, option: c, value: UInt(bitPattern: d), size: e).setForProgram()))
+    case Int(LM_SYS_SETSOCKOPT): answer(setOptionForProgram(a, b, c, d, e))
     case Int(LM_SYS_PRLIMIT64): answer(Int(limitForProgram(int(a), int(b), c, d)))
     case Int(LM_SYS_UNSHARE): answer(unshareForProgram(a))
     case Int(LM_SYS_SETNS): answer(enterForProgram(int(a), int(b)))
@@ -97,10 +95,15 @@ private func forks(_ number: Int, _ a: Int, _ b: Int) -> Bool {
     case Int(LM_SYS_FORK): return number >= 0
     case Int(LM_SYS_CLONE): return a & Int(LM_CLONE_VM) == 0 && b == 0
     case Int(LM_SYS_CLONE3):
-        guard a != 0, b >= 64 else { return false }
-        // SAFETY: the caller's arguments, of at least 64 bytes: flags first, the stack at 40.
-        let words = unsafe UnsafePointer<UInt64>(bitPattern: a).unsafelyUnwrapped
-        return unsafe words[0] & UInt64(LM_CLONE_VM) == 0 && words[5] == 0
+        let place = UInt(bitPattern: a)
+        guard b >= 64, lm_can_read(place) != 0, lm_can_read(place &+ 40) != 0,
+            let words = unsafe UnsafeRawPointer(bitPattern: place)
+        else { return false }
+        // SAFETY: the caller's arguments, which the kernel has just read: flags first, the stack at 40.
+        let (flags, stack) = unsafe (
+            words.loadUnaligned(as: UInt64.self), words.loadUnaligned(fromByteOffset: 40, as: UInt64.self)
+        )
+        return flags & UInt64(LM_CLONE_VM) == 0 && stack == 0
     default: return false
     }
 }

@@ -58,17 +58,17 @@ private func freeEntries(
 enum MapReserve {
     private static var pages: Int { 16 }
 
-    /// Whether they are held, or were not to be had.
+    /// Whether some are held.
     nonisolated(unsafe) private static var isHeld = false
 
     /// Takes them. The lock is held.
     static func hold() {
         guard unsafe !isHeld, agentMemory.canMerge else { return }
-        unsafe isHeld = true
         let start = agentMemory.address(of: .reserve)
         // Every second page differs from those beside it.
-        for page in stride(from: 1, to: pages, by: 2) {
-            _ = lm_mprotect(start + UInt(page) << 12, 4096, Int32(LM_PROT_READ))
+        for page in stride(from: 1, to: pages, by: 2)
+        where lm_mprotect(start + UInt(page) << 12, 4096, Int32(LM_PROT_READ)) == 0 {
+            unsafe isHeld = true
         }
     }
 
