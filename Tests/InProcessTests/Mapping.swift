@@ -1,4 +1,5 @@
 import CLinuxMemory
+import Glibc
 
 /// A mapping of the test's own, unmapped at the end.
 @safe
@@ -54,6 +55,21 @@ enum Process {
     static var mapEntries: Int { text("/proc/self/maps").utf8.count { $0 == UInt8(ascii: "\n") } }
 
     static var mapLimit: Int { Int(text("/proc/sys/vm/max_map_count").split(separator: "\n").first ?? "") ?? 65530 }
+
+    /// What counts for RLIMIT_DATA, in bytes.
+    static var dataBytes: Int {
+        for line in text("/proc/self/status").split(separator: "\n") where line.hasPrefix("VmData:") {
+            return (Int(line.split(whereSeparator: \.isWhitespace)[1]) ?? 0) * 1024
+        }
+        return 0
+    }
+
+    /// Sets RLIMIT_DATA; `nil` ends it.
+    static func setDataLimit(_ bytes: Int?) {
+        var limit = rlimit(rlim_cur: bytes.map { rlim_t($0) } ?? rlim_t.max, rlim_max: rlim_t.max)
+        let result = unsafe setrlimit(__rlimit_resource_t(2), &limit)
+        precondition(result == 0)
+    }
 
     /// Anonymous memory in bytes, by the kernel's own account.
     static var anonymous: Int {

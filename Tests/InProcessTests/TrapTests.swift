@@ -59,6 +59,30 @@ extension RealMemory {
             }
         }
 
+        @Test("Writes to what is trapped succeed at the data limit, below it and beyond it")
+        func dataLimit() async {
+            await #expect(processExitsWith: .success) {
+                let merger = try InProcessMerger.quiet(rewrittenPages: .trap)
+                let region = try MergeableRegion.allocate(byteCount: 256 * pageSize, in: merger)
+                try region.fill { 1 + $0 % 8 }
+                try merger.mergeNow()
+                let used = Process.dataBytes
+                for (part, limit) in [used, used + 40 * pageSize, used / 2].enumerated() {
+                    Process.setDataLimit(limit)
+                    for page in part * 64..<part * 64 + 64 { try region.poke(page, 7) }
+                    Process.setDataLimit(nil)
+                }
+                for page in 0..<192 {
+                    #expect(try region.peek(page) == 7, "a write was lost")
+                    try region.poke(page, Content.word(0, seed: 1 + page % 8))
+                }
+                #expect(try region.wrongPages { 1 + $0 % 8 }.isEmpty, "bytes were lost")
+                try merger.scan(fullScans: 2)
+                #expect(try merger.statistics().writesWaited > 0, "no write was trapped")
+                #expect(try merger.statistics().rewrittenPages > 0, "no page was copied where it is")
+            }
+        }
+
         @Test("Many threads write to what is trapped, and after the end")
         func writers() async {
             await #expect(processExitsWith: .success) {

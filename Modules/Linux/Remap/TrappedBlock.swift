@@ -56,9 +56,11 @@ public struct TrappedBlock: Sendable {
     /// Copies the pages aside and puts the copy in their place in one step. `false`: they are as they were.
     ///
     /// - Parameters:
-    ///   - aside: Room for ``capacity`` pages, which is mapped over, and stays mapped.
+    ///   - aside: Room for ``capacity`` pages, which is mapped over, and stays mapped. 0 afterwards: it is no longer the
+    ///     caller's, and nothing may be done there. 0 before: nothing is done.
     ///   - advice: The area's advice.
-    public func becomeAnonymous(aside: UInt, advice: RemapAdvice) -> Bool {
+    public func becomeAnonymous(aside: inout UInt, advice: RemapAdvice) -> Bool {
+        guard aside != 0, ReplacingMove.makeReady(aside, size) == 0 else { return false }
         var flags = Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_FIXED)
         if advice.contains(.noReserve) { flags |= Int32(LM_MAP_NORESERVE) }
         // Anew each time: what has moved away leaves a mapping behind that the kernel takes for its neighbour.
@@ -72,7 +74,9 @@ public struct TrappedBlock: Sendable {
         unsafe lm_copy(
             UnsafeMutableRawPointer(bitPattern: aside).unsafelyUnwrapped,
             UnsafeRawPointer(bitPattern: start).unsafelyUnwrapped, size)
-        let how = Int32(LM_MREMAP_MAYMOVE | LM_MREMAP_FIXED | LM_MREMAP_DONTUNMAP)
-        return lm_is_error(lm_mremap(aside, size, size, how, start)) == 0
+        var move = ReplacingMove(keepsPlace: true)
+        let isDone = move.move(aside, size, to: start) == 0
+        if isDone, !move.keepsPlace, !ReplacingMove.takePlaceAgain(aside, size) { aside = 0 }
+        return isDone
     }
 }

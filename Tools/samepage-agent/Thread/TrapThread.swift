@@ -17,6 +17,8 @@ struct TrapState {
     private var device: Int32 = -1
     /// When to try again to begin.
     private var nextTry: UInt64 = 0
+    /// Whether another thread has mapped something where copies of a block were made. Changes under the lock.
+    var hasLostAside = false
     /// What the thread has to tell.
     var news = TrapNews()
 
@@ -50,6 +52,7 @@ struct TrapState {
 
     /// Opens the context and starts the thread.
     private mutating func start() -> Bool {
+        guard !hasLostAside else { return false }
         let opened = device < 0 ? lm_uffd_open() : lm_uffd(descriptor: lm_uffd_open_at(device), full: 1)
         guard opened.descriptor >= 0 else { return false }
         let wanted = LM_UFFD_FEATURE_PAGEFAULT_FLAG_WP | LM_UFFD_FEATURE_WP_SHMEM
@@ -99,7 +102,7 @@ struct TrapState {
             _ = unsafe lm_futex_wait(&trapThread.number, thread, 200_000)
         }
         closeBell()
-        if agentMemory.canMerge {
+        if agentMemory.canMerge, !hasLostAside {
             agentMemory.clear(agentMemory.address(of: .aside), MemoryPart.aside.capacity)
         }
     }
@@ -141,7 +144,9 @@ nonisolated(unsafe) private var trapThread = TrapThread()
 
 /// In a forked child the thread does not exist.
 func forgetTraps() {
+    let hasLostAside = trap.hasLostAside
     trap = TrapState()
+    trap.hasLostAside = hasLostAside
     unsafe trapThread = TrapThread()
 }
 

@@ -43,14 +43,16 @@ private func giveOwnMemory(_ context: Int32, _ address: UInt) {
     // Another page of its block has been written, or it was taken from the context.
     guard unsafe range.entry(page).liesOverFrame else { return letGo(context, address) }
     let pagemap = unsafe remapper.pointee.tracker.pagemap
+    var aside = trap.hasLostAside ? 0 : agentMemory.address(of: .aside)
     guard unsafe range.pointee.area != 0, trap.news.entriesLeft >= 2, agentMemory.canMerge,
         let block = unsafe TrappedBlock(around: address, in: replaceablePart(range, page), pagemap: pagemap),
-        unsafe block.becomeAnonymous(aside: agentMemory.address(of: .aside), advice: range.pointee.advice)
+        unsafe block.becomeAnonymous(aside: &aside, advice: range.pointee.advice)
     else {
         // The kernel copies it where it is.
         unsafe range.noteRewritten(page)
         return letGo(context, address)
     }
+    if aside == 0 { trap.hasLostAside = true }
     let first = unsafe Int((block.start - range.pointee.base) >> 12)
     for page in first..<first + block.pageCount { unsafe range.pointee.entries[page].becomeAnonymous() }
     unsafe ranges.noteChange(range)

@@ -23,7 +23,6 @@ final class TrapServer: @unchecked Sendable {
     private let pagemap: Int32
     private let maps: Int32
     private let pageSize: Int
-    private let aside: UInt
     private let bell = lm_eventfd()
     private let lock = TrapLock()
     private let ended = Semaphore()
@@ -31,6 +30,8 @@ final class TrapServer: @unchecked Sendable {
     private var letGo = TrapNewsList(capacity: 64)
     // The rest under the lock.
     private var served: [Served] = []
+    /// Where copies of a block are made; 0 if another thread has mapped something there.
+    private var aside: UInt
     private var news = TrapNewsList(capacity: 16384)
     private var entriesLeft = 0
     private var isStopping = false
@@ -61,7 +62,8 @@ final class TrapServer: @unchecked Sendable {
 
     private func close() {
         for descriptor in [context, bell, maps] where descriptor >= 0 { _ = lm_close(descriptor) }
-        if lm_is_error(Int(bitPattern: aside)) == 0 { _ = lm_munmap(aside, TrappedBlock.capacity * pageSize) }
+        guard aside != 0, lm_is_error(Int(bitPattern: aside)) == 0 else { return }
+        _ = lm_munmap(aside, TrappedBlock.capacity * pageSize)
     }
 
     /// Runs something while no write is served. This and the rest on the merging thread.
@@ -163,7 +165,7 @@ final class TrapServer: @unchecked Sendable {
         guard entriesLeft >= 2, !news.isFull,
             let block = TrappedBlock(
                 around: page, in: (memory.start, memory.end), pagemap: pagemap, pageSize: pageSize),
-            block.becomeAnonymous(aside: aside, advice: memory.advice)
+            block.becomeAnonymous(aside: &aside, advice: memory.advice)
         else {
             news.append(.rewritten, page)
             _ = lm_uffd_write_protect(context, page, pageSize, 0)
