@@ -56,7 +56,7 @@ extension Remapper {
                     continue
                 }
                 guard replaceByCopies(&report, start, copies, place..<end, protection) else { break }
-                if room == nil { dropCopies(&report, copies, rest..<place) }
+                if copies != keptCopies { dropCopies(&report, copies, rest..<place) }
                 rest = end
                 for page in place..<end { unsafe outcomes[page] = .merged }
                 place = end
@@ -66,11 +66,11 @@ extension Remapper {
                 unsafe outcomes[place] != .merged
             }
         }
-        if let room {
+        if keptCopies != 0 {
             // Also what has moved away has left its place mapped.
             let flags = LM_MAP_PRIVATE | LM_MAP_ANONYMOUS | LM_MAP_NORESERVE | LM_MAP_FIXED
             report.systemCalls &+= 1
-            _ = lm_mmap(room.copies, RemapRoom.copiesSize, Int32(LM_PROT_NONE), Int32(flags), -1, 0)
+            _ = lm_mmap(keptCopies, RemapRoom.copiesSize, Int32(LM_PROT_NONE), Int32(flags), -1, 0)
         } else if copies != 0 {
             dropCopies(&report, copies, rest..<pageCount)
         }
@@ -158,8 +158,16 @@ extension Remapper {
     private func mapCopies(_ report: inout RemapReport, _ size: Int, _ advice: RemapAdvice) -> UInt {
         var flags = LM_MAP_PRIVATE | LM_MAP_ANONYMOUS
         if advice.contains(.noReserve) { flags |= LM_MAP_NORESERVE }
-        if room != nil { flags |= LM_MAP_FIXED }
-        let mapped = lm_mmap(room?.copies ?? 0, size, Int32(LM_PROT_READ | LM_PROT_WRITE), Int32(flags), -1, 0)
+        if keptCopies != 0 {
+            report.systemCalls &+= 1
+            let error = ReplacingMove.makeReady(keptCopies, size)
+            guard error == 0 else {
+                report.error = 0 &- error
+                return 0
+            }
+            flags |= LM_MAP_FIXED
+        }
+        let mapped = lm_mmap(keptCopies, size, Int32(LM_PROT_READ | LM_PROT_WRITE), Int32(flags), -1, 0)
         report.systemCalls &+= 1
         guard lm_is_error(mapped) == 0 else {
             report.error = Int32(-mapped)
@@ -192,7 +200,7 @@ extension Remapper {
     }
 
     /// Copies a run and puts the copy in its place. `false` if the kernel refuses; the run is then as it was.
-    private func replaceByCopies(
+    private mutating func replaceByCopies(
         _ report: inout RemapReport, _ start: UInt, _ copies: UInt, _ run: Range<Int>, _ protection: Int32
     ) -> Bool {
         let offset = UInt(run.lowerBound * pageSize)
@@ -210,19 +218,19 @@ extension Remapper {
         {
             return false
         }
-        while true {
-            report.mapCalls &+= 1
-            report.systemCalls &+= 1
-            let how = LM_MREMAP_MAYMOVE | LM_MREMAP_FIXED | (room == nil ? 0 : LM_MREMAP_DONTUNMAP)
-            let moved = lm_mremap(copies + offset, size, size, Int32(how), address)
-            if lm_is_error(moved) == 0 { return true }
-            report.error = Int32(-moved)
-            // A late failure may have unmapped the run: then the copy is all there is, and must go there.
-            // SAFETY: one byte of the buffer is written.
-            let isMapped = unsafe lm_mincore(address, pageSize, UnsafeMutablePointer(scratchBytes)) == 0
-            if isMapped || -moved != Int(LM_ENOMEM) { return false }
-            lm_yield()
+        var move = ReplacingMove(keepsPlace: copies == keptCopies)
+        let error = move.move(copies + offset, size, to: address)
+        report.mapCalls &+= move.calls
+        report.systemCalls &+= move.calls
+        if move.losesPages { report.lost &+= UInt32(run.count) }
+        guard error == 0 else {
+            report.error = 0 &- error
+            return false
         }
+        if copies == keptCopies, !move.keepsPlace, !ReplacingMove.takePlaceAgain(copies + offset, size) {
+            keptCopies = 0
+        }
+        return true
     }
 
     /// Reads pages that may not be read, as a debugger does. `false` where the process may not open its own memory.
@@ -249,11 +257,5 @@ extension Remapper {
             done += got
         }
         return true
-    }
-
-    /// A byte of the buffers.
-    private var scratchBytes: UnsafeMutablePointer<UInt8> {
-        // SAFETY: the end of the buffers, used for nothing else.
-        unsafe UnsafeMutablePointer(bitPattern: scratch.address + UInt(Scratch.size) - 8).unsafelyUnwrapped
     }
 }

@@ -44,6 +44,8 @@ public struct Remapper: ~Copyable {
     let scratch: Scratch
     /// Where all of that and copies lie; `nil` where the kernel chose.
     let room: RemapRoom?
+    /// Where copies are made in that room; 0 where the kernel is to choose each time.
+    var keptCopies: UInt
     /// Whether the staging area can be used at the moment.
     var stagingIsOpen: Bool
     /// Who may look at a window from outside.
@@ -96,6 +98,7 @@ public struct Remapper: ~Copyable {
         self.staging = memory.staging
         self.scratch = memory.scratch
         self.room = room
+        keptCopies = room?.copies ?? 0
         stagingIsOpen = room == nil
     }
 
