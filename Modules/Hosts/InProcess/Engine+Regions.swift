@@ -98,10 +98,11 @@ extension Engine {
         }
     }
 
-    /// Takes a region out that nobody holds any more, without touching its memory.
+    /// Takes a region out that nobody holds any more, without touching its content: it is neither tracked nor trapped.
     func abandon(_ area: AreaID) {
         merger.remove(area)
         merger.settle(on: &memory)
+        if let region = memory.regions[area] { memory.untrack(region) }
         forget(area)
     }
 

@@ -34,8 +34,9 @@ private func giveOwnMemory(_ context: Int32, _ address: UInt) {
     // SAFETY: a range of the table.
     guard let remapper = unsafe work.remapper, position < ranges.count, unsafe ranges[position].pointee.base <= address
     else {
-        // What lies there now may be protected by somebody else.
-        _ = lm_uffd_unregister(context, address, 4096)
+        // What lies there now may be protected by somebody else. Where a map entry is missing it is not: only the context
+        // that has a page could be split off.
+        if lm_uffd_unregister(context, address, 4096) == -Int32(LM_ENOMEM) { letGo(context, address) }
         return
     }
     let range = unsafe ranges[position]

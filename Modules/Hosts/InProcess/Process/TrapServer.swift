@@ -158,8 +158,11 @@ final class TrapServer: @unchecked Sendable {
     /// Gives a page, and its block, anonymous memory. The lock is held: no window is open.
     private func giveOwnMemory(_ page: UInt) {
         guard let memory = served.first(where: { $0.start <= page && page < $0.end }) else {
-            // It is released; what lies there now may be somebody else's.
-            _ = lm_uffd_unregister(context, page, pageSize)
+            // It is released; what lies there now may be somebody else's. Where a map entry is missing it is not: only the
+            // context that has a page could be split off.
+            if lm_uffd_unregister(context, page, pageSize) == -Int32(LM_ENOMEM) {
+                _ = lm_uffd_write_protect(context, page, pageSize, 0)
+            }
             return
         }
         guard entriesLeft >= 2, !news.isFull,
