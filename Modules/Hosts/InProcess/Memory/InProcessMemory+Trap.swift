@@ -39,20 +39,22 @@ extension InProcessMemory {
     }
 
     private func takeNews(of trap: TrapServer) {
-        let isComplete = trap.takeNews(entriesLeft: budget.entriesLeft) { news in
+        let isComplete = trap.takeNews { news in
+            // Whether or not the region is known still.
+            if news.kind == .anonymous || news.kind == .untracked { budget.add(2) }
             guard let (region, first) = place(of: news.start) else { return }
             let pages = first..<min(first + UInt32(news.pageCount), region.pageCount)
             switch news.kind {
             case .anonymous, .untracked:
                 for page in pages { region.setFrame(nil, at: page) }
                 if news.kind == .untracked { region.lacksTracking = true }
-                budget.add(2)
                 statistics.writesWaited += 1
             case .rewritten: noteRewritten(first, of: region)
             case .letGo:
                 if pages.count > TrappedBlock.capacity { region.lacksTracking = true } else { resume(region, pages) }
             }
         }
+        trap.allow(entries: budget.entriesLeft)
         if !isComplete { for region in regions.values { region.lacksTracking = true } }
     }
 

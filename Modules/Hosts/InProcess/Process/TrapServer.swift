@@ -76,12 +76,10 @@ final class TrapServer: @unchecked Sendable {
     func serve(_ memory: [Served]) { excluding { served = memory } }
 
     /// Hands over what happened since the last time; whether nothing was missing. In ``excluding(_:)``.
-    ///
-    /// - Parameter entriesLeft: How many map entries may be made until the next time.
-    func takeNews(entriesLeft: Int, _ body: (TrapNews) -> Void) -> Bool {
-        self.entriesLeft = entriesLeft
-        return news.takeAll(body)
-    }
+    func takeNews(_ body: (TrapNews) -> Void) -> Bool { news.takeAll(body) }
+
+    /// How many map entries may be made from now on, until the next time. In ``excluding(_:)``, after the news were taken.
+    func allow(entries: Int) { entriesLeft = entries }
 
     /// Ends the thread. Whoever waits goes on, and nothing is trapped any more.
     func stop() {
