@@ -1,4 +1,5 @@
 import Assembly
+import CLinuxMemory
 import InProcess
 import Merger
 import Testing
@@ -80,6 +81,29 @@ extension RealMemory {
                 try merger.scan(fullScans: 2)
                 #expect(try merger.statistics().writesWaited > 0, "no write was trapped")
                 #expect(try merger.statistics().rewrittenPages > 0, "no page was copied where it is")
+            }
+        }
+
+        @Test("Memory that the program uses with a userfaultfd of its own is refused")
+        func otherUserfault() async {
+            await #expect(processExitsWith: .success) {
+                let merger = try InProcessMerger.quiet(rewrittenPages: .trap)
+                let region = try MergeableRegion.allocate(byteCount: 64 * pageSize, in: merger)
+                try region.fill { 1 + $0 % 8 }
+                try merger.mergeNow()
+                try region.unmerge()
+                let other = lm_uffd_open().descriptor
+                let wanted = LM_UFFD_FEATURE_PAGEFAULT_FLAG_WP
+                #expect(lm_uffd_api(other, wanted).error == 0, "the kernel has no userfaultfd")
+                let tail = region.address + UInt(32 * pageSize)
+                #expect(lm_uffd_register(other, tail, 32 * pageSize, LM_UFFD_MODE_WP) == 0, "it cannot be registered")
+                let error = refusal { try region.makeMergeable() }
+                #expect(error?.code == .unmergeable, "\(error?.message ?? "no error")")
+                lm_close(other)
+                try region.makeMergeable()
+                try merger.mergeNow()
+                #expect(try region.census().merged >= 56, "it does not merge again")
+                #expect(try region.wrongPages { 1 + $0 % 8 }.isEmpty, "bytes were lost")
             }
         }
 

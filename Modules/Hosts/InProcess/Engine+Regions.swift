@@ -18,12 +18,10 @@ extension Engine {
             record = try makeRecord(bytes, advice: advice, isAdopted: isAdopted)
         }
         try add(area, bytes, to: record)
-        // Pages of it that still lie over frames are trapped, not tracked.
-        if known != nil, memory.trap != nil { return memory.retrack(record, 0..<record.pageCount) }
         do throws(RemapError) {
-            // SAFETY: the caller keeps the memory mapped until it is unregistered.
-            try unsafe memory.remapper?.tracker.track(record.base, pageCount: Int(record.pageCount))
+            try memory.begin(record)
         } catch {
+            if known != nil { memory.untrack(record) }
             merger.remove(area)
             merger.settle(on: &memory)
             if known == nil { memory.regions[area] = nil }

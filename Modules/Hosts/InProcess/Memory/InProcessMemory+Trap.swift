@@ -85,14 +85,35 @@ extension InProcessMemory {
         }
     }
 
+    /// Begins to track a region, and to trap its pages that still lie over frames.
+    func begin(_ region: RegionRecord) throws(RemapError) {
+        let all = 0..<region.pageCount
+        guard trap != nil, region.mergedRun(in: all) != nil else { return try beginTracking(region, all) }
+        try forEachPart(all) { part throws(RemapError) in
+            try forEachKind(of: region, part) { run, areFrames throws(RemapError) in
+                if areFrames { arm(region, run) } else { try beginTracking(region, run) }
+            }
+        }
+    }
+
+    private func beginTracking(_ region: RegionRecord, _ pages: Range<UInt32>) throws(RemapError) {
+        // SAFETY: the pages belong to the region, whose memory is mapped until it is unregistered.
+        try unsafe remapper?.tracker.track(
+            region.address(of: pages.lowerBound, pageSize: pageSize), pageCount: pages.count)
+    }
+
     /// Resumes tracking, and trapping, where they were lost; if that fails too, it is tried again before each observation.
     func retrack(_ region: RegionRecord, _ pages: Range<UInt32>) {
-        guard trap != nil else { return track(region, pages) }
+        forEachPart(pages) { resume(region, $0) }
+    }
+
+    /// Does something for pages while no write is served: not for all at once, as writers wait. For all if nothing is trapped.
+    private func forEachPart<E: Error>(_ pages: Range<UInt32>, _ body: (Range<UInt32>) throws(E) -> Void) throws(E) {
+        guard trap != nil else { return try body(pages) }
         var start = pages.lowerBound
         while start < pages.upperBound {
-            // Not all at once: writers wait.
             let end = min(pages.upperBound, start + 4096)
-            excludingTraps { resume(region, start..<end) }
+            try excludingTraps { () throws(E) in try body(start..<end) }
             start = end
         }
     }
@@ -124,23 +145,23 @@ extension InProcessMemory {
     }
 
     /// Calls `body` for each run of pages that all lie over frames, or all do not: at once if nothing is trapped.
-    private func forEachKind(of region: RegionRecord, _ pages: Range<UInt32>, _ body: (Range<UInt32>, Bool) -> Void) {
-        guard trap != nil else { return body(pages, false) }
+    private func forEachKind<E: Error>(
+        of region: RegionRecord, _ pages: Range<UInt32>, _ body: (Range<UInt32>, Bool) throws(E) -> Void
+    ) throws(E) {
+        guard trap != nil else { return try body(pages, false) }
         var page = pages.lowerBound
         while page < pages.upperBound {
             let areFrames = region.frame(at: page) != nil
             var end = page + 1
             while end < pages.upperBound, (region.frame(at: end) != nil) == areFrames { end += 1 }
-            body(page..<end, areFrames)
+            try body(page..<end, areFrames)
             page = end
         }
     }
 
     private func track(_ region: RegionRecord, _ pages: Range<UInt32>) {
         do throws(RemapError) {
-            // SAFETY: the pages belong to the region.
-            try unsafe remapper?.tracker.track(
-                region.address(of: pages.lowerBound, pageSize: pageSize), pageCount: pages.count)
+            try beginTracking(region, pages)
         } catch {
             region.lacksTracking = true
         }
