@@ -27,7 +27,10 @@ extension InProcessMemory {
     }
 
     /// Writes to memory of the program, where it may meet a trap. In ``excludingTraps(_:)``.
-    func writing<R>(_ body: () -> R) -> R { trap?.writing(body) ?? body() }
+    func writing<R>(_ body: () -> R) -> R {
+        guard let trap else { return body() }
+        return trap.writing(body)
+    }
 
     /// The memory whose frames are served is that of all regions.
     func serveRegions() {
@@ -42,6 +45,8 @@ extension InProcessMemory {
         let isComplete = trap.takeNews { news in
             // Whether or not the region is known still.
             if news.kind == .anonymous || news.kind == .untracked { budget.add(2) }
+            // A mapping may go across regions, and begin before the first.
+            if news.kind == .letGo, news.pageCount > 1 { return noteLetGo(news) }
             guard let (region, first) = place(of: news.start) else { return }
             let pages = first..<min(first + UInt32(news.pageCount), region.pageCount)
             switch news.kind {
@@ -50,12 +55,19 @@ extension InProcessMemory {
                 if news.kind == .untracked { region.lacksTracking = true }
                 statistics.writesWaited += 1
             case .rewritten: noteRewritten(first, of: region)
-            case .letGo:
-                if pages.count > TrappedBlock.capacity { region.lacksTracking = true } else { resume(region, pages) }
+            case .letGo: resume(region, pages)
             }
         }
         trap.allow(entries: budget.entriesLeft)
         if !isComplete { for region in regions.values { region.lacksTracking = true } }
+    }
+
+    private func noteLetGo(_ news: TrapNews) {
+        let end = news.start + UInt(news.pageCount * pageSize)
+        for region in regions.values {
+            let start = unsafe UInt(bitPattern: region.base)
+            if start < end, news.start < start + UInt(Int(region.pageCount) * pageSize) { region.lacksTracking = true }
+        }
     }
 
     private func place(of address: UInt) -> (RegionRecord, UInt32)? {
