@@ -96,11 +96,12 @@ extension Engine {
         }
     }
 
-    /// Takes a region out that nobody holds any more, without touching its content: it is neither tracked nor trapped.
+    /// Takes a region out that nobody holds any more, without touching its content; nothing of it is trapped any more.
     func abandon(_ area: AreaID) {
         merger.remove(area)
         merger.settle(on: &memory)
-        if let region = memory.regions[area] { memory.untrack(region) }
+        // Tracking does no harm, and older kernels would end another context's, too; a trap needs somebody who serves it.
+        if memory.trap != nil, let region = memory.regions[area] { memory.untrack(region) }
         forget(area)
     }
 
