@@ -34,7 +34,11 @@ enum ForkGuard {
     static var forks: UInt64 { forkCounter.load(ordering: .relaxed) }
 
     /// Installs the handlers, once.
-    static func install() -> Bool { installed && lock.isReady }
+    static func install() -> Bool {
+        // Made here: not by a fork.
+        _ = lock
+        return installed
+    }
 
     /// Runs something that no fork may see half done; `nil`, without running it, while a fork is under way.
     ///
@@ -63,8 +67,6 @@ private final class ForkLock: @unchecked Sendable {
         // SAFETY: the memory was just allocated and is never freed: the lock lives as long as the process.
         unsafe pthread_mutex_init(mutex, nil)
     }
-
-    var isReady: Bool { true }
 
     func tryAcquire() -> Bool { unsafe pthread_mutex_trylock(mutex) == 0 }
 

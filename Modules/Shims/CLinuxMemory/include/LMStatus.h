@@ -35,7 +35,4 @@ static inline uint64_t lm_monotonic_nanoseconds(void) { return lm_clock(CLOCK_MO
 /// CPU time of the calling thread, in nanoseconds.
 static inline uint64_t lm_thread_cpu_nanoseconds(void) { return lm_clock(CLOCK_THREAD_CPUTIME_ID); }
 
-/// CPU time of the process, in nanoseconds.
-static inline uint64_t lm_process_cpu_nanoseconds(void) { return lm_clock(CLOCK_PROCESS_CPUTIME_ID); }
-
 #endif
