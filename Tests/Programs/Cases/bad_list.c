@@ -8,10 +8,6 @@
 #include <sys/uio.h>
 enum { pages = 256 };
 
-static void must_fail(const char *call, int failed) {
-    if (!failed || errno != EFAULT) wrong("%s: %s", call, failed ? strerror(errno) : "no error");
-}
-
 int main(void) {
     char *memory = region(pages, 8);
     merged_or_plain(memory, pages);
@@ -25,15 +21,15 @@ int main(void) {
     void *volatile places[] = {(void *)8, two + PAGE};
     for (int i = 0; i < 2; i++) {
         errno = 0;
-        must_fail("vmsplice", vmsplice(ends[1], places[i], 1, 0) < 0);
-        must_fail("vmsplice by number", syscall(SYS_vmsplice, ends[1], places[i], 1, 0) < 0);
-        must_fail("process_madvise", syscall(SYS_process_madvise, self, places[i], 1, MADV_COLD, 0) < 0);
-        must_fail("process_madvise", syscall(SYS_process_madvise, self, places[i], 1, MADV_DONTNEED, 0) < 0);
-        must_fail("clone3", syscall(SYS_clone3, places[i], 64) < 0);
-        must_fail("move_pages", syscall(SYS_move_pages, 0, 1, places[i], NULL, places[i], 0) < 0);
-        must_fail("setrlimit", syscall(SYS_prlimit64, 0, RLIMIT_AS, places[i], NULL) < 0);
-        must_fail("setsockopt", setsockopt(device, SOL_SOCKET, SO_RCVBUF, places[i], sizeof(int)) < 0);
-        must_fail("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, places[i]) < 0);
+        must_fault("vmsplice", vmsplice(ends[1], places[i], 1, 0) < 0);
+        must_fault("vmsplice by number", syscall(SYS_vmsplice, ends[1], places[i], 1, 0) < 0);
+        must_fault("process_madvise", syscall(SYS_process_madvise, self, places[i], 1, MADV_COLD, 0) < 0);
+        must_fault("process_madvise", syscall(SYS_process_madvise, self, places[i], 1, MADV_DONTNEED, 0) < 0);
+        must_fault("clone3", syscall(SYS_clone3, places[i], 64) < 0);
+        must_fault("move_pages", syscall(SYS_move_pages, 0, 1, places[i], NULL, places[i], 0) < 0);
+        must_fault("setrlimit", syscall(SYS_prlimit64, 0, RLIMIT_AS, places[i], NULL) < 0);
+        must_fault("setsockopt", setsockopt(device, SOL_SOCKET, SO_RCVBUF, places[i], sizeof(int)) < 0);
+        must_fault("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, places[i]) < 0);
     }
     // Whatever the kernel does with the first piece, the program lives.
     vmsplice(ends[1], cut, 2, 0);

@@ -24,6 +24,13 @@ func enterCall() -> Bool {
     return true
 }
 
+/// A word of the program's, as the kernel would read it for a call; `nil` where it cannot.
+func programWord(at address: UInt) -> UInt? {
+    guard lm_can_read(address) != 0, let word = unsafe UnsafeRawPointer(bitPattern: address) else { return nil }
+    // SAFETY: the kernel has just read it; it need not be aligned.
+    return unsafe word.loadUnaligned(as: UInt.self)
+}
+
 /// The end of a stretch of bytes, rounded up to a page; `nil` where the kernel would say EINVAL.
 func pageEnd(_ address: UInt, _ size: Int) -> UInt? {
     guard address & 4095 == 0 else { return nil }

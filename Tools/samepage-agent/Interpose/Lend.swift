@@ -14,11 +14,8 @@ func lendForProgram(_ pipe: Int, _ pieces: Int, _ count: Int, _ flags: Int) -> I
         for place in 0..<count {
             let piece = UInt(bitPattern: pieces) &+ UInt(16 * place)
             // The kernel lends nothing of a list that it cannot read.
-            guard lm_can_read(piece) != 0, lm_can_read(piece &+ 8) != 0,
-                let words = unsafe UnsafeRawPointer(bitPattern: piece)
-            else { break }
-            // SAFETY: the caller's arguments, which the kernel has just read; they need not be aligned.
-            unsafe lend(words.loadUnaligned(as: UInt.self), words.loadUnaligned(fromByteOffset: 8, as: Int.self))
+            guard let address = programWord(at: piece), let size = programWord(at: piece &+ 8) else { break }
+            lend(address, Int(bitPattern: size))
         }
     }
     return lm_system_call(Int(LM_SYS_VMSPLICE), pipe, pieces, count, flags, 0, 0)

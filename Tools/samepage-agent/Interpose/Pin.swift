@@ -9,22 +9,17 @@ internal import CLinuxMemory
 public func interposedSetsockopt(
     _ socket: Int32, _ level: Int32, _ option: Int32, _ value: UInt, _ size: UInt32
 ) -> Int32 {
-    answer(
-        Int32(
-            truncatingIfNeeded: setOptionForProgram(
-                Int(socket), Int(level), Int(option), Int(bitPattern: value), Int(size))))
+    answer(setOptionForProgram(Int(socket), Int(level), Int(option), value, Int(size)))
 }
 
-func setOptionForProgram(_ socket: Int, _ level: Int, _ option: Int, _ value: Int, _ size: Int) -> Int {
+func setOptionForProgram(_ socket: Int, _ level: Int, _ option: Int, _ value: UInt, _ size: Int) -> Int32 {
     // The kernel takes an int for the size.
     let size = Int(UInt32(truncatingIfNeeded: size))
-    let option = SocketOption(
-        socket: socket, level: level, option: option, value: UInt(bitPattern: value), size: size)
-    return Int(option.setForProgram())
+    return SocketOption(socket: socket, level: level, option: option, value: value, size: size).setForProgram()
 }
 
 /// What a program asks of setsockopt.
-struct SocketOption {
+private struct SocketOption {
     let socket: Int
     let level: Int
     let option: Int
@@ -64,13 +59,9 @@ struct SocketOption {
     /// The memory that is registered, in whole pages; `nil` where the kernel refuses it. All forms of the structure
     /// (struct xdp_umem_reg) begin with an address and a size.
     private func memoryToRegister() -> (start: UInt, end: UInt)? {
-        guard size >= 16, size <= Int(Int32.max), lm_can_read(value) != 0, lm_can_read(value &+ 8) != 0,
-            let words = unsafe UnsafeRawPointer(bitPattern: value)
+        guard size >= 16, size <= Int(Int32.max), let start = programWord(at: value),
+            let length = programWord(at: value &+ 8), let end = pageEnd(start, Int(bitPattern: length)), start < end
         else { return nil }
-        // SAFETY: the caller's structure, which the kernel has just read; it need not be aligned.
-        let start = unsafe words.loadUnaligned(as: UInt.self)
-        let length = unsafe words.loadUnaligned(fromByteOffset: 8, as: Int.self)
-        guard let end = pageEnd(start, length), start < end else { return nil }
         return (start, end)
     }
 }

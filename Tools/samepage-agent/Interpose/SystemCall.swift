@@ -28,7 +28,7 @@ public func interposedSyscall(
     case Int(LM_SYS_PRCTL): answer(Int(controlForProgram(int(a), b, c, d, e)))
     case Int(LM_SYS_SECCOMP): answer(filterForProgram(a, b, c))
     case Int(LM_SYS_VMSPLICE): answer(lendForProgram(a, b, c, d))
-    case Int(LM_SYS_SETSOCKOPT): answer(setOptionForProgram(a, b, c, d, e))
+    case Int(LM_SYS_SETSOCKOPT): answer(Int(setOptionForProgram(a, b, c, UInt(bitPattern: d), e)))
     case Int(LM_SYS_PRLIMIT64): answer(Int(limitForProgram(int(a), int(b), c, d)))
     case Int(LM_SYS_UNSHARE): answer(unshareForProgram(a))
     case Int(LM_SYS_SETNS): answer(enterForProgram(int(a), int(b)))
@@ -96,14 +96,11 @@ private func forks(_ number: Int, _ a: Int, _ b: Int) -> Bool {
     case Int(LM_SYS_CLONE): return a & Int(LM_CLONE_VM) == 0 && b == 0
     case Int(LM_SYS_CLONE3):
         let place = UInt(bitPattern: a)
-        guard b >= 64, lm_can_read(place) != 0, lm_can_read(place &+ 40) != 0,
-            let words = unsafe UnsafeRawPointer(bitPattern: place)
-        else { return false }
-        // SAFETY: the caller's arguments, which the kernel has just read: flags first, the stack at 40.
-        let (flags, stack) = unsafe (
-            words.loadUnaligned(as: UInt64.self), words.loadUnaligned(fromByteOffset: 40, as: UInt64.self)
-        )
-        return flags & UInt64(LM_CLONE_VM) == 0 && stack == 0
+        // Flags first, the stack at 40.
+        guard b >= 64, let flags = programWord(at: place), let stack = programWord(at: place &+ 40) else {
+            return false
+        }
+        return flags & UInt(LM_CLONE_VM) == 0 && stack == 0
     default: return false
     }
 }

@@ -45,7 +45,9 @@ struct ServiceState: ~Copyable {
     /// What was set, in the order in which it was set last, for domains that come later.
     var changes: [AttributeChange] = []
     /// As they are now.
-    var settings: DaemonSettings
+    var settings: DaemonSettings {
+        didSet { share.percent = settings.cpuShare }
+    }
     /// As they were last told: what was not told anew keeps a value that was set otherwise.
     var toldSettings: DaemonSettings
     let description: MergerDescription

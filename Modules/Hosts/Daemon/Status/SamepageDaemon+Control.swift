@@ -182,7 +182,6 @@ extension SamepageDaemon {
         let percent = try Self.percent(value, Self.shareAttribute, in: 1...100)
         state.withLock { state in
             state.settings.cpuShare = percent
-            state.share.percent = percent
             state.tellSettings()
         }
     }
@@ -209,7 +208,6 @@ extension SamepageDaemon {
             }
             if 1...100 ~= settings.cpuShare, settings.cpuShare != state.toldSettings.cpuShare {
                 state.settings.cpuShare = settings.cpuShare
-                state.share.percent = settings.cpuShare
             }
             state.toldSettings = settings
             state.settings.trapsWrites = settings.trapsWrites

@@ -70,28 +70,38 @@ extension InProcessMemory {
             for _ in pages { outcome.append(.gone) }
             return true
         }
+        guard let (results, isBroken) = giveOwnMemory(to: pages, of: region, orInPlace: true) else { return false }
+        for result in results {
+            // A rewritten page has memory of its own already and stays where it is.
+            outcome.append((result == .mapLimit || result == .busy) && isBroken ? .merged : SiteOutcome(result))
+        }
+        return true
+    }
+
+    /// Takes neighbouring pages over frames off them, and keeps the map tables true; `nil` while a fork is under way.
+    ///
+    /// - Parameter orInPlace: Whether pages that must stay in their mappings get memory of their own there; the answer says
+    ///   whether they did.
+    private func giveOwnMemory(
+        to pages: Range<UInt32>, of region: RegionRecord, orInPlace: Bool
+    ) -> (results: [RemapOutcome], isBroken: Bool)? {
         let before = region.boundaries(around: pages)
         var results = [RemapOutcome](repeating: .pending, count: pages.count)
-        guard let report = unmerge(pages, of: region, into: &results) else { return false }
+        guard let report = unmerge(pages, of: region, into: &results) else { return nil }
         record(report)
         var isBroken = false
-        if results.contains(.mapLimit) || results.contains(.busy) {
-            // Without map entries for copies, or under the eyes of a debugger, the pages can still get memory of their own
-            // where they are.
+        if orInPlace, results.contains(.mapLimit) || results.contains(.busy) {
+            // Without map entries for copies, or under the eyes of a debugger.
             let memory = unsafe region.address(of: pages.lowerBound, pageSize: pageSize)
             unsafe remapper!.permitWrites(memory, pageCount: pages.count)
             isBroken = writing { unsafe remapper!.breakSharing(memory, pageCount: pages.count).merged > 0 }
         }
-        for (page, result) in zip(pages, results) {
-            // A rewritten page has memory of its own already and stays where it is.
-            outcome.append((result == .mapLimit || result == .busy) && isBroken ? .merged : SiteOutcome(result))
-            if result == .merged { region.setFrame(nil, at: page) }
-        }
+        for (page, result) in zip(pages, results) where result == .merged { region.setFrame(nil, at: page) }
         // Copies do not join the memory around them.
         budget.add(abs(region.boundaries(around: pages) - before))
         if report.trackingLost { retrack(region, pages) }
         if trap != nil { findRewritten(pages, of: region) }
-        return true
+        return (results, isBroken)
     }
 
     /// Unmerges a run of at most a window; `nil` while a fork is under way.
@@ -124,23 +134,10 @@ extension InProcessMemory {
                 {
                     end += 1
                 }
-                return returnRun(page..<end, of: region)
+                return giveOwnMemory(to: page..<end, of: region, orInPlace: false) != nil
             }
             page = end
         }
-    }
-
-    /// Returns a run; `false` while a fork is under way.
-    private func returnRun(_ run: Range<UInt32>, of region: RegionRecord) -> Bool {
-        var results = [RemapOutcome](repeating: .pending, count: run.count)
-        let before = region.boundaries(around: run)
-        guard let report = unmerge(run, of: region, into: &results) else { return false }
-        record(report)
-        for (place, result) in zip(run, results) where result == .merged { region.setFrame(nil, at: place) }
-        budget.add(abs(region.boundaries(around: run) - before))
-        if report.trackingLost { retrack(region, run) }
-        if trap != nil { findRewritten(run, of: region) }
-        return true
     }
 
     /// Makes pages read as zeros and gives their memory back.
