@@ -89,4 +89,34 @@ struct ForkTests {
         _ = machine.scan(6)
         machine.expect([1, 2, 0, 0])
     }
+
+    @Test("a page that stays pinned is tried ever more rarely, and at once when it is written", arguments: [false, true])
+    func pinnedForLong(byContent: Bool) throws {
+        let machine = Setting(byContent: byContent).makeMachine()
+        let space = try machine.start(1, pages: 3, fill: "a")
+        try machine.memory.pin(2, of: space)
+        _ = machine.scan(1)
+        // Two merge; the third is tried after 2, 4, 8 ... scans, and every 256 from then on.
+        _ = machine.scan(512)
+        #expect(machine.counters.pagesSharing == 1)
+        #expect(machine.counters.pagesPlanned <= 2 + 10)
+        let planned = machine.counters.pagesPlanned
+        _ = machine.scan(1024)
+        #expect(machine.counters.pagesPlanned - planned == 4)
+
+        machine.memory.unpin(2, of: space)
+        try machine.fill(space, 2..<3, "b")
+        try machine.fill(space, 2..<3, "a")
+        machine.expect(after: 2, [1, 2, 0, 0])
+    }
+
+    @Test("a page that stayed pinned merges within 256 scans after it is released")
+    func releasedAfterLong() throws {
+        let machine = Setting().makeMachine()
+        let space = try machine.start(1, pages: 3, fill: "a")
+        try machine.memory.pin(2, of: space)
+        _ = machine.scan(2000)
+        machine.memory.unpin(2, of: space)
+        machine.expect(after: 256, [1, 2, 0, 0])
+    }
 }

@@ -18,13 +18,14 @@ extension Merger {
                 continue
             }
             tally.checksummed += 1
-            let marks = FreshMarks(rawValue: table.link(page).payload)
+            let link = table.link(page)
+            let marks = FreshMarks(rawValue: link.payload)
             let isSame = marks.contains(.hasDigest) && table.digests[Int(page)] == digest
             if ages.isOn { noteAge(of: page, isSame: isSame, isReported: marks.contains(.isReported)) }
             // Also one that looks the same again: while it was different its twin may have missed it.
             if marks.contains(.inTree) { removeFromUnstableTree(page) }
             table.setDigest(digest, of: page)
-            table.setLink(PageLink(.settled), of: page)
+            table.setLink(PageLink(.settled, isSame ? link.busyLevel : 0), of: page)
             let isInherited = marks.contains(.isInherited)
             guard isSame || isInherited || configuration.dialect == .first, isOldEnough(page) else { continue }
             if isInherited {

@@ -240,7 +240,7 @@ extension Merger {
         plan.sites.append(MergeSite(page: address, group: group))
         batch.sites.append(page)
         batch.groups.append(group)
-        table.setLink(PageLink(.planned), of: page)
+        table.setLink(PageLink(.planned, table.link(page).busyLevel), of: page)
     }
 
     /// Whether so many frames more stay within `max_kernel_pages`.

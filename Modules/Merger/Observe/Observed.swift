@@ -44,7 +44,7 @@ extension Merger {
             case .absent, .zeroed, .planned:
                 break
             case .fresh:
-                marks.formUnion(FreshMarks(rawValue: link.payload).subtracting([.isInherited, .isHot]))
+                marks.formUnion(FreshMarks(rawValue: link.payload).subtracting([.isInherited, .isHot, .busyLevel]))
             case .settled, .refused:
                 marks.insert(.hasDigest)
             case .unstable:

@@ -62,9 +62,9 @@ extension Merger {
         case .gone:
             table.setLink(.absent, of: page)
         case .busy:
-            table.setLink(PageLink(.refused, scanNumber &+ 2), of: page)
+            table.setLink(table.link(page).busy(in: scanNumber), of: page)
         case .mapLimit, .outOfMemory, .unsupported:
-            table.setLink(PageLink(.refused, scanNumber &+ configuration.scansUntilRetry), of: page)
+            table.setLink(.refused(until: scanNumber &+ configuration.scansUntilRetry), of: page)
         }
     }
 

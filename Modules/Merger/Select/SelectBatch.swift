@@ -79,8 +79,8 @@ extension Merger {
             table.setLink(PageLink(.settled), of: page)
             batch.candidates.append(page)
         case .refused:
-            guard (scanNumber &- link.payload) & PageLink.payloadMask < PageLink.payloadMask / 2 else { return }
-            table.setLink(PageLink(.fresh, FreshMarks.hasDigest.rawValue), of: page)
+            guard link.isDue(in: scanNumber) else { return }
+            table.setLink(link.tried, of: page)
             batch.fresh.append(page)
         case .absent, .stable, .zeroed, .planned:
             break
