@@ -61,6 +61,35 @@ extension RealMemory {
                 unsafe tw_ring_close(&ring)
             }
         }
+
+        @Test("Pages that stay pinned cost less and less", .enabled(if: ringsAreThere, "no io_uring"))
+        func pinnedForLong() async {
+            await #expect(processExitsWith: .success) {
+                let merger = try InProcessMerger.quiet()
+                let region = try MergeableRegion.allocate(byteCount: 64 * pageSize, in: merger)
+                try region.fill { _ in 5 }
+                var ring = unsafe tw_ring()
+                #expect(unsafe tw_ring_open(&ring) == 0, "tw_ring_open(&ring) == 0")
+                let page = region.address + UInt(9 * pageSize)
+                #expect(unsafe tw_ring_pin(&ring, page, 4 * pageSize) == 0, "tw_ring_pin(&ring, page, 4 * pageSize) == 0")
+                let before = try merger.mergeNow()
+                let after = try merger.scan(fullScans: 256)
+                #expect(try region.census().merged == 60, "region.census().merged == 60")
+                // After 2, 4, 8 ... 256 scans, and as one that may have been written meanwhile.
+                let tries = after.pagesPlanned - before.pagesPlanned
+                #expect((4...4 * 8).contains(tries), "\(tries) tries")
+                let checksums = after.pagesChecksummed - before.pagesChecksummed
+                #expect(checksums <= 4 * 8, "\(checksums) checksums")
+                // Written, it is a page like any other.
+                #expect(unsafe tw_ring_unpin(&ring) == 0, "tw_ring_unpin(&ring) == 0")
+                try region.poke(9, 1)
+                try merger.scan(fullScans: 2)
+                try region.poke(9, Content.word(0, seed: 5))
+                try merger.scan(fullScans: 4)
+                #expect(try region.census().merged >= 61, "region.census().merged >= 61")
+                unsafe tw_ring_close(&ring)
+            }
+        }
     }
 }
 

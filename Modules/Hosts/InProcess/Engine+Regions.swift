@@ -14,6 +14,7 @@ extension Engine {
         let record: RegionRecord
         if let known {
             record = known
+            record.refused.removeAll()
         } else {
             record = try makeRecord(bytes, advice: advice, isAdopted: isAdopted)
         }

@@ -36,6 +36,15 @@ public enum RemapOutcome: UInt8, Sendable {
     /// After an unmerge: the page had been written since its merge, so it has private memory already and was left
     /// in place: it may be pinned, and a copy of it would lose what comes through the pin.
     case rewritten
+
+    /// Whether a page to merge was refused for a reason of its own or of the system's, whatever it holds.
+    @inlinable
+    public var isRefusal: Bool {
+        switch self {
+        case .busy, .mapLimit, .outOfMemory, .failed: true
+        case .pending, .merged, .changed, .gone, .rewritten: false
+        }
+    }
 }
 
 /// Advice that the program gave for an area, to be given again for each mapping that replaces a part of it.

@@ -12,6 +12,9 @@ struct PageWrites {
         case resting = 1
         /// It is tracked since ``tick``, and not reported.
         case tried = 2
+        /// A merge was refused: it counts as written, and was not. What is written meanwhile is noticed all the same, because
+        /// its checksum is taken anew before the next try.
+        case refused = 3
     }
 
     var phase: Phase
@@ -109,6 +112,8 @@ enum WriteVerdict {
     case hot
     /// It is to be tracked, and nothing said.
     case tried
+    /// The same, and it is a page like any other.
+    case known
     /// Nothing is done.
     case left
 }
@@ -119,6 +124,7 @@ extension PageEntry {
     /// - Parameter isTracked: Whether the page is tracked anew already; else only the verdicts ``WriteVerdict/changed`` and
     ///   ``WriteVerdict/tried`` have it tracked.
     mutating func noteWritten(_ scans: RangeScans, isTracked: Bool) -> WriteVerdict {
+        if forgetRefusal() { return .known }
         guard link.settings.flags & WireSettings.leaveHot != 0 else { return .changed }
         guard let known = writes else {
             writes = PageWrites(.tracked, level: 0, tick: scans.present)
@@ -143,7 +149,16 @@ extension PageEntry {
             if age == 0 { return .tried }
             writes = PageWrites(rest, level: known.level + 1, tick: scans.present)
             return .left
+        case .refused: return .known
         }
+    }
+
+    /// The page's checksum is taken anew, or it is news itself. Whether a merge of it was refused before.
+    @discardableResult
+    mutating func forgetRefusal() -> Bool {
+        guard writes?.phase == .refused else { return false }
+        writes = nil
+        return true
     }
 
     /// Nothing is known of writes to the page any more. One that was tracked, and not to be reported, is reported now.
@@ -160,7 +175,7 @@ extension PageEntry {
     /// Notes that a scan has passed over a page, written or not, and whether it is to be reported as changed: nobody wrote
     /// it for as long as it was tried.
     mutating func noteScan(_ scans: inout RangeScans) -> Bool {
-        guard let known = writes else { return false }
+        guard let known = writes, known.phase != .refused else { return false }
         let age = (scans.present &- known.tick) & PageWrites.tickMask
         guard known.phase != .tracked else {
             // Ticks come again: one of long ago must not be taken for one of now.

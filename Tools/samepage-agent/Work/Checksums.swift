@@ -22,6 +22,8 @@ func takeChecksums(_ checksum: WireChecksum, of pages: UnsafePointer<WirePage>, 
                 // SAFETY: one digest for each page of the request.
                 unsafe buffers.digests[place] = WireDigest(high: 0, low: 0)
                 guard let memory = unsafe readable(page) else { continue }
+                // SAFETY: a page of the range, under the lock.
+                unsafe ranges.find(area: page.area)?.pointee.entries[Int(page.index)].forgetRefusal()
                 if place + 1 < end, unsafe pages[place + 1].area == page.area {
                     // A prefetch cannot fault, wherever it points.
                     let distance = unsafe Int(pages[place + 1].index) - Int(page.index)

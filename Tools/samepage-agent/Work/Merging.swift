@@ -106,6 +106,12 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
 private func settle(
     _ sites: Range<Int>, _ range: UnsafeMutablePointer<AgentRange>, _ window: Range<UInt32>, _ count: Int
 ) {
+    var isNews = false
+    for page in window {
+        // SAFETY: pages of the range, under the lock.
+        if unsafe range.pointee.entries[Int(page)].forgetWrites() { isNews = true }
+    }
+    if isNews { unsafe range.raise(AgentRange.hasNews) }
     var next = 0
     for place in sites where next < count {
         // SAFETY: places below the numbers of sites and of pages; the pages are ascending like the sites.
@@ -114,20 +120,16 @@ private func settle(
         let outcome = unsafe buffers.pages[next].outcome
         next += 1
         unsafe buffers.outcomes[place] = outcome
-        if outcome == .merged {
-            let entry = unsafe range.pointee.entries + Int(site.index)
+        let entry = unsafe range.pointee.entries + Int(site.index)
+        if outcome.isRefusal {
+            unsafe entry.pointee.writes = PageWrites(.refused, level: 0, tick: 0)
+        } else if outcome == .merged {
             unsafe entry.pointee.frame = site.frame == wireZeros ? nil : site.frame
             unsafe entry.pointee.isOrphaned = false
             // What was discarded since it was last observed, and filled again, is merged as it is now.
             unsafe entry.pointee.isDiscarded = false
         }
     }
-    var isNews = false
-    for page in window {
-        // SAFETY: pages of the range, under the lock.
-        if unsafe range.pointee.entries[Int(page)].forgetWrites() { isNews = true }
-    }
-    if isNews { unsafe range.raise(AgentRange.hasNews) }
 }
 
 /// After a fork all pages count as shared with the child for the kernel, also when it has ended, until they are
@@ -144,7 +146,10 @@ private func takeBack(
         guard work.takenBack.permits(address) else { continue }
         let report = unsafe remapper.pointee.takeBack(range.memory(of: index))
         done.add(report)
-        if report.merged > 0 { work.takenBack.note(address) }
+        guard report.merged > 0 else { continue }
+        work.takenBack.note(address)
+        // SAFETY: a page of the range, under the lock.
+        unsafe range.pointee.entries[Int(index)].forgetRefusal()
     }
 }
 

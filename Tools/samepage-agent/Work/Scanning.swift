@@ -117,7 +117,7 @@ private func isLeftUntracked(
         return true
     }
     switch unsafe entry.pointee.noteWritten(range.pointee.scans, isTracked: false) {
-    case .changed, .tried: return false
+    case .changed, .tried, .known: return false
     case .left: return true
     case .hot:
         unsafe buffers.states[Int(page - first)] = Said.hot
@@ -171,6 +171,7 @@ private func noteTracked(
             unsafe state.pointee = Said.hot
             isAnyUntracked = true
         case .tried, .left: isAnyUntracked = true
+        case .known: break
         }
     }
     if isAnyUntracked { unsafe range.raise(AgentRange.hasUntracked) }

@@ -104,6 +104,9 @@ extension InProcessMemory: PageObserver {
                 // Nothing of it can be merged any more.
                 region.noteRewritten(page)
                 state = .discarded
+            } else if region.refused.contains(page) {
+                region.refused.remove(page)
+                continue
             }
             if let last = runs.last, last.state == state, last.start + last.count == page {
                 runs[runs.count - 1].count += 1
@@ -125,6 +128,7 @@ extension InProcessMemory: PageObserver {
     func forgetObservations(of area: AreaID) {
         guard let region = regions[area] else { return }
         // Registered anew, every page counts as written.
+        region.refused.removeAll()
         untrack(region)
         retrack(region, 0..<region.pageCount)
     }

@@ -30,6 +30,7 @@ extension InProcessMemory: PageReader {
                 digests.append(nil)
                 continue
             }
+            region.refused.remove(page.index)
             // SAFETY: registered memory stays mapped while it is registered. The program may write to it at the same
             // time; the digest is a hint, and a write is noticed by the next observation.
             let pointer = unsafe region.address(of: page.index, pageSize: pageSize)

@@ -92,7 +92,9 @@ extension InProcessMemory {
             }
             let report = unsafe remapper!.takeBack(region.address(of: index, pageSize: pageSize))
             statistics.systemCalls += UInt64(report.systemCalls)
-            if report.merged > 0 { region.noteTakenBack(index) }
+            guard report.merged > 0 else { continue }
+            region.noteTakenBack(index)
+            region.refused.remove(index)
         }
     }
 
@@ -146,7 +148,11 @@ extension InProcessMemory {
             let result = unsafe scratch.pages[next].outcome
             next += 1
             outcome.sites[work.site] = SiteOutcome(result)
-            if result == .merged { region.setFrame(work.frame, at: work.page.index) }
+            if result == .merged {
+                region.setFrame(work.frame, at: work.page.index)
+            } else if result.isRefusal {
+                region.refused.insert(work.page.index)
+            }
         }
     }
 

@@ -16,10 +16,13 @@ final class RegionRecord {
     let isAdopted: Bool
     /// Whether the tracking of some pages was lost, for want of memory.
     var lacksTracking = false
-    /// Pages discarded since they were last observed, a bit each; empty when there are none.
-    private var discarded: [UInt64] = []
-    /// Pages over frames that were written since, a bit each; empty when there are none.
-    private var rewritten: [UInt64] = []
+    /// Pages discarded since they were last observed.
+    private var discarded: PageBits
+    /// Pages over frames that were written since.
+    private var rewritten: PageBits
+    /// Pages of a window that were refused: they count as written, and were not. What is written meanwhile is noticed
+    /// all the same, because the merger takes a checksum of such a page before it tries again.
+    var refused: PageBits
     private let references: FrameReferences
     /// The forks of the process when pages were last taken back from children, and those pages.
     private var takenBackAfter: UInt64 = 0
@@ -40,6 +43,8 @@ final class RegionRecord {
         }
         unsafe self.base = base
         self.pageCount = pageCount
+        let none = PageBits(pageCount: pageCount)
+        (discarded, rewritten, refused) = (none, none, none)
         self.advice = advice
         self.isAdopted = isAdopted
         self.references = references
@@ -66,23 +71,18 @@ final class RegionRecord {
         if let frame { references.add(1, for: frame) }
         // SAFETY: callers keep to the region's pages.
         unsafe frames[Int(page)] = frame.map { $0.rawValue + 1 } ?? 0
-        if !rewritten.isEmpty { rewritten[Int(page >> 6)] &= ~(1 << UInt64(page & 63)) }
+        rewritten.remove(page)
     }
 
     /// Whether a page over a frame is known to have been written since. It stays as it is, and is no candidate, until it is
     /// discarded: the kernel offers no test for writes through pins there.
-    func isRewritten(_ page: UInt32) -> Bool {
-        !rewritten.isEmpty && rewritten[Int(page >> 6)] & 1 << UInt64(page & 63) != 0
-    }
+    func isRewritten(_ page: UInt32) -> Bool { rewritten.contains(page) }
 
     /// Notes that a page over a frame was written.
-    func noteRewritten(_ page: UInt32) {
-        if rewritten.isEmpty { rewritten = [UInt64](repeating: 0, count: (Int(pageCount) + 63) / 64) }
-        rewritten[Int(page >> 6)] |= 1 << UInt64(page & 63)
-    }
+    func noteRewritten(_ page: UInt32) { rewritten.insert(page) }
 
     /// How many pages were written since they merged.
-    var rewrittenCount: Int { rewritten.reduce(0) { $0 + $1.nonzeroBitCount } }
+    var rewrittenCount: Int { rewritten.count }
 
     /// Takes over what another record knows of the pages that both have.
     func copyFrames(from other: RegionRecord) {
@@ -130,33 +130,13 @@ final class RegionRecord {
 
     /// Notes discarded pages for the next observation.
     func noteDiscarded(_ pages: Range<UInt32>) {
-        if discarded.isEmpty { discarded = [UInt64](repeating: 0, count: (Int(pageCount) + 63) / 64) }
-        for page in pages { discarded[Int(page >> 6)] |= 1 << UInt64(page & 63) }
+        for page in pages { discarded.insert(page) }
     }
 
     /// Runs of pages in a range that were discarded since this was last asked.
     func takeDiscarded(in pages: Range<UInt32>) -> [Range<UInt32>] {
-        guard !discarded.isEmpty else { return [] }
-        var runs: [Range<UInt32>] = []
-        var page = pages.lowerBound
-        while page < pages.upperBound {
-            let word = discarded[Int(page >> 6)] >> UInt64(page & 63)
-            guard word != 0 else {
-                page = (page | 63) + 1
-                continue
-            }
-            page += UInt32(word.trailingZeroBitCount)
-            guard page < pages.upperBound else { break }
-            let length = UInt32((~(discarded[Int(page >> 6)] >> UInt64(page & 63))).trailingZeroBitCount)
-            let end = min(page + min(length, 64 - page & 63), pages.upperBound)
-            for done in page..<end { discarded[Int(done >> 6)] &= ~(1 << UInt64(done & 63)) }
-            if let last = runs.last, last.upperBound == page {
-                runs[runs.count - 1] = last.lowerBound..<end
-            } else {
-                runs.append(page..<end)
-            }
-            page = end
-        }
+        let runs = discarded.take(pages)
+        for run in runs { for page in run { refused.remove(page) } }
         return runs
     }
 
