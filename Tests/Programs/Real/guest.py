@@ -14,14 +14,15 @@ def pages(seed, count):
 
 
 class Guest:
-    def __init__(self, trial, name, content):
-        """Starts it with content in its memory."""
+    def __init__(self, trial, name, content=b"", incoming=None):
+        """Starts it with content in its memory, or waiting for what comes from another by a socket."""
         self.trial, self.folder = trial, trial.folder / name
         self.folder.mkdir()
         (self.folder / "content").write_bytes(content)
+        more = ("-incoming", f"unix:{incoming}") if incoming else (
+            "-device", f"loader,file={self.folder}/content,addr={LOADED:#x},force-raw=on")
         self.process = trial.start(
-            "qemu-system-x86_64", "-accel", "tcg", "-m", 256, "-nodefaults", "-nographic", "-no-reboot", "-sandbox", SANDBOX,
-            "-device", f"loader,file={self.folder}/content,addr={LOADED:#x},force-raw=on",
+            "qemu-system-x86_64", "-accel", "tcg", "-m", 256, "-nodefaults", "-nographic", "-no-reboot", "-sandbox", SANDBOX, *more,
             "-qmp", f"unix:{self.folder}/monitor,server=on,wait=off", "-gdb", f"unix:{self.folder}/debugger,server=on,wait=off")
         self.monitor = self.connect("monitor").makefile("rw")
         if "QMP" not in self.monitor.readline(): raise Failure("no greeting of QEMU's monitor")

@@ -330,6 +330,46 @@ def guests_apart(trial): return confined_guests(trial, False)
 def guests_together(trial): return confined_guests(trial, True)
 
 
+@program("QEMU, postcopy", "qemu-system-x86_64", "qemu-system-x86", short=True)
+def postcopy(trial):
+    """A guest whose memory merges moves to another process, which runs before most of its memory is there: QEMU registers all of
+    it with a userfaultfd of its own, on both sides merged or not."""
+    content = pages(1, COMMON) + 2 * pages(2, OWN)
+    def merged(expected, what):
+        if trial.status: trial.until(lambda: (trial.status() or {}).get("pages_sharing", 0) >= expected * 98 // 100, f"{what}: {expected} pages share")
+    def move(source, name):
+        """The process to which a guest has moved, after it has said how."""
+        place = trial.folder / f"{name}.socket"
+        target = Guest(trial, name, incoming=place)
+        for guest in (source, target): guest.ask("migrate-set-capabilities", capabilities=[{"capability": "postcopy-ram", "state": True}])
+        # So slow that nearly everything is left for afterwards.
+        source.ask("migrate-set-parameters", **{"max-bandwidth": 1 << 20, "max-postcopy-bandwidth": 0})
+        source.ask("migrate", uri=f"unix:{place}")
+        def state(*expected):
+            found = source.ask("query-migrate")["status"]
+            if found == "failed": raise ValueError(source.ask("query-migrate").get("error-desc", found))
+            return found in expected
+        try:
+            trial.until(lambda: state("active", "postcopy-active"), "the move begins")
+            source.ask("migrate-start-postcopy")
+            trial.until(lambda: state("completed"), "the move ends")
+        except ValueError as error: raise Failure(f"moving: {error}")
+        how = source.ask("query-migrate")["ram"]
+        answers = [source.end(), how["postcopy-bytes"] > 16 << 20]
+        trial.until(lambda: target.ask("query-status")["status"] == "running", "the guest runs", target.process)
+        return target, answers
+
+    with trial.timed(): guest = Guest(trial, "guest0", content)
+    answers = []
+    for number in (1, 2):
+        merged(OWN, f"guest {number}")
+        with trial.timed():
+            guest, moved = move(guest, f"guest{number}")
+            answers += moved + [guest.memory(LOADED, len(content)) == content]
+    merged(OWN, "moved")
+    return answers + [guest.memory(LOADED, len(content)) == content, guest.end()]
+
+
 # Browsers.
 
 PAGE = "<html><body style='background:#248'><h1 style='color:#fff'>Samepage</h1><script>document.body.append(new Date(0).toISOString())</script></body></html>"
