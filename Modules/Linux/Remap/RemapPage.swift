@@ -98,6 +98,8 @@ public struct RemapPage {
     public var advice: RemapAdvice
     /// What became of the page; filled in by the merge.
     public var outcome: RemapOutcome
+    /// Whether it is busy because another process maps it too; filled in by the merge, where that was looked at.
+    public var isShared = false
 
     /// Describes a page to merge.
     public init(

@@ -8,7 +8,7 @@ extension Remapper {
         guard unsafe readMap(batch.base, batch.pageCount, into: scratch.windowMap, &batch.report) else {
             return batch.decideAll(.equal, .failed)
         }
-        for position in 0..<batch.count {
+        for position in 0..<batch.count where batch.state(position) == .equal {
             // SAFETY: places are below the size of the window.
             let entry = unsafe scratch.windowMap[batch.place(position)]
             if batch.moves(position) {

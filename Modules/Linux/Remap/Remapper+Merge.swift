@@ -27,6 +27,7 @@ extension Remapper {
             return batch.report
         }
         for position in 0..<count { batch.set(position, .equal) }
+        guard !leaveOutShared(&batch) else { return batch.report }
         guard onlookers.holdOff() else {
             batch.decideAll(.equal, .busy)
             return batch.report
@@ -61,6 +62,34 @@ extension Remapper {
             _ = batch.report.count(lm_madvise(start, batch.usedStage.count * pageSize, Int32(LM_MADV_DONTNEED)))
         }
         return batch.report
+    }
+
+    /// Leaves out pages that a forked child maps too: the kernel would refuse to move them, after the window was opened in vain.
+    /// Looked at only while pages are busy.
+    ///
+    /// - Returns: Whether no page is left.
+    private mutating func leaveOutShared(_ batch: inout Batch) -> Bool {
+        guard windowsToLookAt > 0 else { return false }
+        windowsToLookAt -= 1
+        // SAFETY: the buffer has room for a window.
+        guard unsafe readMap(batch.base, batch.pageCount, into: scratch.windowMap, &batch.report) else { return false }
+        var isAnyLeft = false
+        for position in 0..<batch.count {
+            // SAFETY: places are below the size of the window.
+            let entry = unsafe scratch.windowMap[batch.place(position)]
+            // Not those of zeros, which the kernel's own zero page may be.
+            let isShared =
+                batch[position].kind == .frame && entry & LM_PAGEMAP_PRESENT != 0
+                && entry & (LM_PAGEMAP_FILE | LM_PAGEMAP_EXCLUSIVE) == 0
+            guard isShared else {
+                isAnyLeft = true
+                continue
+            }
+            batch.decide(position, .busy)
+            batch.noteShared(position)
+            windowsToLookAt = Self.windowsAfterBusy
+        }
+        return !isAnyLeft
     }
 
     /// Makes all writers into a window wait: step 1. On failure the window is as it was, and tracked.

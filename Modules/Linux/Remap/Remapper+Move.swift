@@ -72,7 +72,9 @@ extension Remapper {
                 // Perhaps a border of two mappings lies within.
                 limit = count / 2
                 continue
-            case Int32(LM_EAGAIN), Int32(LM_EBUSY): batch.decide(position, .busy)
+            case Int32(LM_EAGAIN), Int32(LM_EBUSY):
+                batch.decide(position, .busy)
+                windowsToLookAt = Self.windowsAfterBusy
             case Int32(LM_ENOENT): batch.decide(position, .gone)
             case Int32(LM_ENOMEM): batch.decide(position, .outOfMemory)
             default:

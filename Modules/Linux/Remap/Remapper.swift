@@ -50,6 +50,11 @@ public struct Remapper: ~Copyable {
     var stagingIsOpen: Bool
     /// Who may look at a window from outside.
     var onlookers = Onlookers()
+    /// Before how many windows more it is looked which pages other processes map: some were busy lately.
+    var windowsToLookAt = 0
+
+    /// So many after the last busy page.
+    static var windowsAfterBusy: Int { 64 }
 
     #if Mutants
         /// Safety that tests take out, to see that it is missed.

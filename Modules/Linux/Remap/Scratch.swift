@@ -123,6 +123,12 @@ struct Batch {
         unsafe scratch.states[position]
     }
 
+    /// Notes that another process maps the page.
+    func noteShared(_ position: Int) {
+        // SAFETY: as above.
+        unsafe pages[position].isShared = true
+    }
+
     /// Notes where the page stands.
     func set(_ position: Int, _ state: PageState) {
         // SAFETY: as above.

@@ -140,8 +140,9 @@ private func takeBack(
     guard let remapper = unsafe work.remapper else { return }
     for place in 0..<count {
         // SAFETY: `count` pages were handed to the merge; they lie in the window.
-        let (index, outcome) = unsafe (window.lowerBound + buffers.pages[place].index, buffers.pages[place].outcome)
-        guard outcome == .busy, unsafe !range.entry(index).liesOverFrame else { continue }
+        let page = unsafe buffers.pages[place]
+        let index = window.lowerBound + page.index
+        guard page.outcome == .busy, !page.isShared, unsafe !range.entry(index).liesOverFrame else { continue }
         let address = unsafe range.address(of: index)
         guard work.takenBack.permits(address) else { continue }
         let report = unsafe remapper.pointee.takeBack(range.memory(of: index))

@@ -86,8 +86,9 @@ extension InProcessMemory {
         guard forks > 0 else { return }
         for place in 0..<count {
             // SAFETY: `count` pages were handed to the merge; they lie in the region.
-            let (index, outcome) = unsafe (base + scratch.pages[place].index, scratch.pages[place].outcome)
-            guard outcome == .busy, region.frame(at: index) == nil, region.mayTakeBack(index, forks: forks) else {
+            let page = unsafe scratch.pages[place]
+            let index = base + page.index
+            guard page.outcome == .busy, !page.isShared, region.frame(at: index) == nil, region.mayTakeBack(index, forks: forks) else {
                 continue
             }
             let report = unsafe remapper!.takeBack(region.address(of: index, pageSize: pageSize))
