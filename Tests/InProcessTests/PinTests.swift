@@ -71,7 +71,8 @@ extension RealMemory {
                 var ring = unsafe tw_ring()
                 #expect(unsafe tw_ring_open(&ring) == 0, "tw_ring_open(&ring) == 0")
                 let page = region.address + UInt(9 * pageSize)
-                #expect(unsafe tw_ring_pin(&ring, page, 4 * pageSize) == 0, "tw_ring_pin(&ring, page, 4 * pageSize) == 0")
+                #expect(
+                    unsafe tw_ring_pin(&ring, page, 4 * pageSize) == 0, "tw_ring_pin(&ring, page, 4 * pageSize) == 0")
                 let before = try merger.mergeNow()
                 let after = try merger.scan(fullScans: 256)
                 #expect(try region.census().merged == 60, "region.census().merged == 60")

@@ -90,7 +90,8 @@ struct ForkTests {
         machine.expect([1, 2, 0, 0])
     }
 
-    @Test("a page that stays pinned is tried ever more rarely, and at once when it is written", arguments: [false, true])
+    @Test(
+        "a page that stays pinned is tried ever more rarely, and at once when it is written", arguments: [false, true])
     func pinnedForLong(byContent: Bool) throws {
         let machine = Setting(byContent: byContent).makeMachine()
         let space = try machine.start(1, pages: 3, fill: "a")

@@ -88,7 +88,9 @@ extension InProcessMemory {
             // SAFETY: `count` pages were handed to the merge; they lie in the region.
             let page = unsafe scratch.pages[place]
             let index = base + page.index
-            guard page.outcome == .busy, !page.isShared, region.frame(at: index) == nil, region.mayTakeBack(index, forks: forks) else {
+            guard page.outcome == .busy, !page.isShared, region.frame(at: index) == nil,
+                region.mayTakeBack(index, forks: forks)
+            else {
                 continue
             }
             let report = unsafe remapper!.takeBack(region.address(of: index, pageSize: pageSize))
