@@ -11,14 +11,20 @@ internal import CLinuxMemory
 /// others now and then. The lease is held for half a millisecond at most, and a window. A tracer that comes while a
 /// window is open cannot be held off; but whoever was seen counts as there for two seconds more, since it often comes again.
 ///
-/// What cannot be seen counts as nobody: openers through another mount of /proc, tracers outside of the pid namespace,
-/// and, where the process may not open its own memory, who has it open.
+/// Another mount of /proc has other files, and a tracer outside of the pid namespace has no number there. Where the process
+/// has such a mount, the daemon lends it two files of its own: see ``lookFromOutside(status:memory:)``.
+///
+/// What cannot be seen counts as nobody: openers through a further mount of /proc, and, where the process may not open its
+/// own memory, who has it open.
 @safe
 struct Onlookers: ~Copyable {
     /// The process's folder in /proc, its memory, and the first thread's status; below 0 where they cannot be opened.
     private let folder: Int32
     private let memory: Int32
     private let status: Int32
+    /// The last two as somebody outside sees them; below 0 where nobody lent them.
+    private var outerStatus: Int32 = -1
+    private var outerMemory: Int32 = -1
     /// When the lease was taken; `nil` while nobody is held off.
     private var heldSince: UInt64?
     /// When all threads are looked at next, and what the last look at them showed.
@@ -49,6 +55,21 @@ struct Onlookers: ~Copyable {
         if folder >= 0 { _ = lm_close(folder) }
         if memory >= 0 { _ = lm_close(memory) }
         if status >= 0 { _ = lm_close(status) }
+        if outerStatus >= 0 { _ = lm_close(outerStatus) }
+        if outerMemory >= 0 { _ = lm_close(outerMemory) }
+    }
+
+    /// Looks at two more files of the process: its status and its memory in another mount of /proc. They are closed in the end,
+    /// or at once where they are the same files as its own: of those only one can be held.
+    mutating func lookFromOutside(status: Int32, memory: Int32) {
+        letIn()
+        if outerStatus >= 0 { _ = lm_close(outerStatus) }
+        if outerMemory >= 0 { _ = lm_close(outerMemory) }
+        outerStatus = status
+        outerMemory = memory
+        guard lm_is_same_file(memory, self.memory) != 0 else { return }
+        _ = lm_close(memory)
+        outerMemory = -1
     }
 
     /// The process in which somebody holds newcomers off; 0 while nobody does. One lease at a time is granted, and a forked
@@ -81,14 +102,15 @@ struct Onlookers: ~Copyable {
     mutating func letIn() {
         guard heldSince != nil else { return }
         lm_drop_lease(memory)
+        if outerMemory >= 0 { lm_drop_lease(outerMemory) }
         unsafe lm_atomic_store(&Self.holder, 0)
         heldSince = nil
-        if isTraced(status) { presentUntil = lm_monotonic_nanoseconds() + Self.stay }
+        if isTraced(status) || isTraced(outerStatus) { presentUntil = lm_monotonic_nanoseconds() + Self.stay }
     }
 
     /// Whether somebody is there; if not, the lease is taken where there can be one.
     private mutating func look(at time: UInt64) -> Bool {
-        if isTraced(status) { return true }
+        if isTraced(status) || isTraced(outerStatus) { return true }
         // Before any lease is tried: one that another remapper of the process holds would count as somebody.
         waitForTurn()
         if time >= lookDue {
@@ -98,9 +120,17 @@ struct Onlookers: ~Copyable {
             let end = lm_monotonic_nanoseconds()
             lookDue = end + 10 * (end &- start)
         }
-        guard wereAtThread || lm_take_lease(memory) == -Int32(LM_EAGAIN) else { return false }
+        guard wereAtThread || !takeLeases() else { return false }
         unsafe lm_atomic_store(&Self.holder, 0)
         return true
+    }
+
+    /// Takes a lease on each file of the process's memory; `false` where anybody else has one open.
+    private func takeLeases() -> Bool {
+        if lm_take_lease(memory) == -Int32(LM_EAGAIN) { return false }
+        if outerMemory < 0 || lm_take_lease(outerMemory) != -Int32(LM_EAGAIN) { return true }
+        lm_drop_lease(memory)
+        return false
     }
 
     /// Waits until no other remapper of the process holds newcomers off, which is for a window or a little longer.

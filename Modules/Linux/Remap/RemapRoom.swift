@@ -53,9 +53,12 @@ extension Remapper {
         return stagingIsOpen
     }
 
-    /// Until the next merge nothing of the staging area can be used, where the caller gave room for it.
+    /// Until the next merge nothing of the staging area can be used. Whoever read it from outside, as debuggers and
+    /// checkpoints read whatever can be read, waits for a page that nobody brings: it wakes, and finds nothing there.
     public mutating func closeStaging() {
-        guard room != nil, stagingIsOpen else { return }
-        stagingIsOpen = lm_mprotect(staging, Self.stagingSize(pageSize), Int32(LM_PROT_NONE)) != 0
+        guard stagingIsOpen else { return }
+        let size = Self.stagingSize(pageSize)
+        stagingIsOpen = lm_mprotect(staging, size, Int32(LM_PROT_NONE)) != 0
+        _ = lm_uffd_wake(context, staging, size)
     }
 }

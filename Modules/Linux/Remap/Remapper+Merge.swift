@@ -9,7 +9,8 @@ extension Remapper {
     ///   - pageCount: Pages in the window, at most ``windowCapacity``.
     ///   - pages: The pages to merge, ascending by ``RemapPage/index``, each at most once. Outcomes are filled in.
     ///   - count: How many.
-    ///   - goesOn: Whether another merge follows at once: newcomers are held off until ``letOnlookersIn()``.
+    ///   - goesOn: Whether another merge follows at once: newcomers are held off until ``letOnlookersIn()``, and the
+    ///     staging area stays open until ``closeStaging()``.
     /// - Complexity: About ten system calls, one for each run of moved pages, one to three for each run of frames.
     public mutating func merge(
         window base: UnsafeMutableRawPointer, pageCount: Int, pages: UnsafeMutablePointer<RemapPage>, count: Int,
@@ -37,6 +38,7 @@ extension Remapper {
             batch.decideAll(.equal, .outOfMemory)
             return batch.report
         }
+        defer { if !goesOn { closeStaging() } }
         let wereFrames = batch[0].kind == .shared || batch[0].kind == .sharedZeros
         guard open(&batch.report, base: batch.base, size: batch.size, owner: wereFrames ? trap : -1) else {
             batch.decideAll(.equal, batch.report.error == Int32(LM_ENOMEM) ? .mapLimit : .failed)

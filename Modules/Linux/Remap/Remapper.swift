@@ -104,7 +104,7 @@ public struct Remapper: ~Copyable {
         self.scratch = memory.scratch
         self.room = room
         keptCopies = room?.copies ?? 0
-        stagingIsOpen = room == nil
+        stagingIsOpen = false
     }
 
     /// Whether somebody was there that the kernel cannot make wait for a window, when one was to be opened last.
@@ -116,6 +116,12 @@ public struct Remapper: ~Copyable {
         let areThere = !onlookers.holdOff()
         if !wereHeldOff { onlookers.letIn() }
         return areThere
+    }
+
+    /// Takes over two files of this process in another mount of /proc than its own: its status, and its memory opened without any
+    /// access. Whoever looks at it from there is seen, too.
+    public mutating func lookFromOutside(status: Int32, memory: Int32) {
+        onlookers.lookFromOutside(status: status, memory: memory)
     }
 
     /// In a forked child, whose parent may have been merging.
@@ -152,7 +158,7 @@ public struct Remapper: ~Copyable {
 
         let size = stagingSize(pageSize)
         let slack = Int(hugePage)
-        let raw = lm_mmap(0, size + slack, protection, Int32(flags), -1, 0)
+        let raw = lm_mmap(0, size + slack, Int32(LM_PROT_NONE), Int32(flags), -1, 0)
         guard lm_is_error(raw) == 0 else {
             _ = lm_munmap(UInt(bitPattern: scratch), Scratch.size)
             failure = RemapError(call: .map, code: Int32(-raw))

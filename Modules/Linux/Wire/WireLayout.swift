@@ -81,7 +81,7 @@ public struct WireArea: Sendable, BitwiseCopyable {
 public struct WireWelcome: Sendable, BitwiseCopyable {
     /// ``WireLimit/version``.
     public var version: UInt32 = WireLimit.version
-    /// ``hasUpload``, ``hasDevice``: which descriptors come with the message, in this order.
+    /// ``hasUpload``, ``hasDevice``, ``hasOutside``: which descriptors come with the message, in this order.
     public var flags: UInt32 = 0
     /// The store that frames belong to; the same number again means the same frames.
     public var storeHigh: UInt64 = 0
@@ -98,6 +98,9 @@ public struct WireWelcome: Sendable, BitwiseCopyable {
     public static var hasUpload: UInt32 { 1 }
     /// An open /dev/userfaultfd.
     public static var hasDevice: UInt32 { 2 }
+    /// Two files of the process in the daemon's /proc, where that is another than the process's: its status, and its memory
+    /// opened without any access. In them the agent sees debuggers outside of its namespaces.
+    public static var hasOutside: UInt32 { 4 }
 
     /// Zeros, and the version.
     @inlinable

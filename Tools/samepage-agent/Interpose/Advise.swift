@@ -48,7 +48,7 @@ private func markMergeable(_ start: UInt, _ end: UInt) -> Int32 {
     guard start < end else { return mapped }
     guard enterCall() else { return mapped }
     // With no place left there is nothing more that the program could do about it.
-    let isKept = want(start, end) || ranges.count >= TableMemory.rangeCapacity || !agentMemory.canMerge
+    let isKept = wantMarked(start, end) || ranges.count >= TableMemory.rangeCapacity || !agentMemory.canMerge
     AgentLock.release()
     guard isKept else { return -Int32(LM_EAGAIN) }
     unsafe lm_atomic_store(&isAskedFor, 1)

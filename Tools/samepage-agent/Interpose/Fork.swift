@@ -78,6 +78,7 @@ public func interposedClone(
     guard let function = unsafe next(.clone) else { return answer(-Int32(LM_ENOSYS)) }
     // SAFETY: libc's clone, which takes the same registers.
     let clone = unsafe unsafeBitCast(function, to: CloneFunction.self)
+    if flags & Int32(LM_CLONE_CHILD_CLEARTID) != 0 { keepFromMerging(UInt(bitPattern: c), 4) }
     guard flags & Int32(LM_CLONE_VM) == 0, let body = unsafe body, !isAgentOff, enterCall() else {
         return unsafe clone(body, stack, flags, argument, a, b, c)
     }

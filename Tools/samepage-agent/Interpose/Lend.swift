@@ -1,7 +1,8 @@
 internal import CLinuxMemory
 
-// vmsplice lends the pages themselves to a pipe: a write that comes before the reader shows there. The kernel's test for
-// pins does not know such a loan, so what was lent is not merged any more until it is mapped anew.
+// vmsplice lends the pages themselves to a pipe, and MSG_ZEROCOPY to a socket: a write that comes before the reader shows
+// there. The kernel's test for pins does not know such a loan, so what was lent is not merged any more until it is mapped
+// anew.
 
 /// vmsplice.
 @c(vmsplice)
@@ -10,25 +11,86 @@ public func interposedVmsplice(_ pipe: Int32, _ pieces: Int, _ count: Int, _ fla
 }
 
 func lendForProgram(_ pipe: Int, _ pieces: Int, _ count: Int, _ flags: Int) -> Int {
-    if isWatching, count > 0, count <= 1024 {
-        for place in 0..<count {
-            let piece = UInt(bitPattern: pieces) &+ UInt(16 * place)
-            // The kernel lends nothing of a list that it cannot read.
-            guard let address = programWord(at: piece), let size = programWord(at: piece &+ 8) else { break }
-            lend(address, Int(bitPattern: size))
-        }
-    }
+    lendPieces(pieces, count)
     return lm_system_call(Int(LM_SYS_VMSPLICE), pipe, pieces, count, flags, 0, 0)
 }
 
-/// What lies over frames gets memory of its own, which is what the pipe gets.
-private func lend(_ address: UInt, _ size: Int) {
-    let start = address & ~4095
-    guard let end = pageEnd(start, size &+ Int(address - start)), start < end, enterCall() else { return }
-    ownMappings.remove(start, end)
-    if ranges.touches(start, end) {
-        ranges.markUnfit(start, end, retry: true)
-        _ = breakSharing(start, end)
+/// send.
+@c(send)
+public func interposedSend(_ socket: Int32, _ bytes: Int, _ size: Int, _ flags: Int32) -> Int {
+    lendSent(Int(LM_SYS_SENDTO), bytes, size, Int(flags))
+    return pass(.send, Int(socket), bytes, size, Int(flags))
+}
+
+/// sendto.
+@c(sendto)
+public func interposedSendto(
+    _ socket: Int32, _ bytes: Int, _ size: Int, _ flags: Int32, _ address: Int, _ addressSize: UInt32
+) -> Int {
+    lendSent(Int(LM_SYS_SENDTO), bytes, size, Int(flags))
+    return pass(.sendto, Int(socket), bytes, size, Int(flags), address, Int(addressSize))
+}
+
+/// sendmsg.
+@c(sendmsg)
+public func interposedSendmsg(_ socket: Int32, _ message: Int, _ flags: Int32) -> Int {
+    lendSent(Int(LM_SYS_SENDMSG), message, Int(flags), 0)
+    return pass(.sendmsg, Int(socket), message, Int(flags))
+}
+
+/// sendmmsg.
+@c(sendmmsg)
+public func interposedSendmmsg(_ socket: Int32, _ messages: Int, _ count: UInt32, _ flags: Int32) -> Int32 {
+    lendSent(Int(LM_SYS_SENDMMSG), messages, Int(count), Int(flags))
+    return Int32(truncatingIfNeeded: pass(.sendmmsg, Int(socket), messages, Int(count), Int(flags)))
+}
+
+/// Before a call that sends, by its number and its arguments after the socket: what it lends.
+func lendSent(_ number: Int, _ a: Int, _ b: Int, _ c: Int) {
+    switch number {
+    case Int(LM_SYS_SENDTO) where lends(c): keepFromMerging(UInt(bitPattern: a), b)
+    case Int(LM_SYS_SENDMSG) where lends(b): lendMessage(UInt(bitPattern: a))
+    case Int(LM_SYS_SENDMMSG) where lends(c) && b <= 1024:
+        // Each message has the number of bytes sent behind it.
+        for place in 0..<max(b, 0) { lendMessage(UInt(bitPattern: a) &+ UInt(64 * place)) }
+    default: break
     }
+}
+
+private func lends(_ flags: Int) -> Bool { flags & Int(LM_MSG_ZEROCOPY) != 0 && isWatching }
+
+/// Pieces of a message: a list and its length are the third and the fourth word.
+private func lendMessage(_ message: UInt) {
+    guard let pieces = programWord(at: message &+ 16), let count = programWord(at: message &+ 24) else { return }
+    lendPieces(Int(bitPattern: pieces), Int(bitPattern: count))
+}
+
+private func lendPieces(_ pieces: Int, _ count: Int) {
+    guard isWatching, count > 0, count <= 1024 else { return }
+    for place in 0..<count {
+        let piece = UInt(bitPattern: pieces) &+ UInt(16 * place)
+        // The kernel lends nothing of a list that it cannot read.
+        guard let address = programWord(at: piece), let size = programWord(at: piece &+ 8) else { return }
+        keepFromMerging(address, Int(bitPattern: size))
+    }
+}
+
+/// Memory that is not merged any more until it is mapped anew. What lies over frames gets memory of its own.
+func keepFromMerging(_ address: UInt, _ size: Int) {
+    let start = address & ~4095
+    guard isWatching, size > 0, let end = pageEnd(start, size &+ Int(address - start)), start < end, enterCall() else {
+        return
+    }
+    ownMappings.remove(start, end)
+    guard ranges.touches(start, end) else { return AgentLock.release() }
+    let areProtected = ranges.hasUnfitFrames(start, end)
+    ranges.markUnfit(start, end, retry: true)
+    if areProtected {
+        // Perhaps they cannot be written at the moment, and may be later.
+        AgentLock.release()
+        _ = performJob(.unmerge(start: start, end: end, inPlace: false))
+        guard enterCall() else { return }
+    }
+    _ = breakSharing(start, end)
     AgentLock.release()
 }

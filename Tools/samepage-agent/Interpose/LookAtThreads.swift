@@ -56,13 +56,6 @@ private func namesThreads(_ path: UnsafePointer<CChar>) -> Bool {
     return last == 102 || last >= 48 && last <= 57
 }
 
-/// The next definition of a call, with words for arguments. -1 where there is none.
-private func pass(_ call: NextCall, _ a: Int, _ b: Int, _ c: Int = 0, _ d: Int = 0, _ e: Int = 0) -> Int {
-    guard let function = unsafe next(call) else { return -1 }
-    // SAFETY: a function of libc that takes at most so many integers and pointers.
-    return unsafe unsafeBitCast(function, to: (@convention(c) (Int, Int, Int, Int, Int) -> Int).self)(a, b, c, d, e)
-}
-
 private func word(_ path: UnsafePointer<CChar>?) -> Int { Int(bitPattern: path) }
 
 /// opendir.

@@ -35,3 +35,21 @@ func changeRights(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: In
     guard isAgentHere, lm_thread_id() == lm_process_id() else { return lm_system_call(number, a, b, c, d, e, f) }
     return alone { lm_system_call(number, a, b, c, d, e, f) }
 }
+
+/// umount.
+@c(umount)
+public func interposedUnmount(_ path: Int) -> Int32 { Int32(answer(unmountForProgram(path, 0))) }
+
+/// umount2.
+@c(umount2)
+public func interposedUnmountWithFlags(_ path: Int, _ flags: Int32) -> Int32 {
+    Int32(answer(unmountForProgram(path, Int(flags))))
+}
+
+/// A file system that the agent's thread has files of is busy: /proc, /dev. The thread ends for the call, and opens them
+/// again afterwards where they are still there.
+func unmountForProgram(_ path: Int, _ flags: Int) -> Int {
+    let result = lm_system_call(Int(LM_SYS_UMOUNT2), path, flags, 0, 0, 0, 0)
+    guard result == -Int(LM_EBUSY) else { return result }
+    return alone { lm_system_call(Int(LM_SYS_UMOUNT2), path, flags, 0, 0, 0, 0) }
+}

@@ -11,8 +11,9 @@ enum NextCall: Int {
     case openChecked, open64Checked, openatChecked, openat64Checked
     case stat, stat64, fstatat, fstatat64, statx
     case setsockopt
+    case send, sendto, sendmsg, sendmmsg, initializeMutex
 
-    static var count: Int { NextCall.setsockopt.rawValue + 1 }
+    static var count: Int { NextCall.initializeMutex.rawValue + 1 }
 
     /// The name that the linker knows.
     fileprivate var name: StaticString {
@@ -54,12 +55,17 @@ enum NextCall: Int {
         case .fstatat64: "fstatat64"
         case .statx: "statx"
         case .setsockopt: "setsockopt"
+        case .send: "send"
+        case .sendto: "sendto"
+        case .sendmsg: "sendmsg"
+        case .sendmmsg: "sendmmsg"
+        case .initializeMutex: "pthread_mutex_init"
         }
     }
 }
 
 /// Where the next definitions are; 0 where there is none.
-nonisolated(unsafe) private var nextPlaces = InlineArray<37, UInt>(repeating: 0)
+nonisolated(unsafe) private var nextPlaces = InlineArray<42, UInt>(repeating: 0)
 /// Bit n is set if call n is another library's than libc.
 nonisolated(unsafe) private var nextIsForeign: UInt64 = 0
 
@@ -81,6 +87,14 @@ func findNextCalls() {
 func next(_ call: NextCall) -> UnsafeMutableRawPointer? {
     let place = unsafe nextPlaces[call.rawValue]
     return place != 0 ? unsafe UnsafeMutableRawPointer(bitPattern: place) : unsafe lm_next_symbol(text(call.name))
+}
+
+/// Calls the next definition, with words for arguments. -1 where there is none.
+func pass(_ call: NextCall, _ a: Int, _ b: Int, _ c: Int = 0, _ d: Int = 0, _ e: Int = 0, _ f: Int = 0) -> Int {
+    guard let function = unsafe next(call) else { return -1 }
+    // SAFETY: a function of libc that takes at most so many integers and pointers.
+    return unsafe unsafeBitCast(function, to: (@convention(c) (Int, Int, Int, Int, Int, Int) -> Int).self)(
+        a, b, c, d, e, f)
 }
 
 /// The next definition of a call, if it is not libc's own, which only asks the kernel.

@@ -22,6 +22,7 @@ public func interposedThreadCreate(_ thread: Int, _ attributes: Int, _ body: Int
     guard let function = unsafe next(.createThread) else { return Int32(LM_EAGAIN) }
     // SAFETY: libc's pthread_create, which takes four pointers.
     let create = unsafe unsafeBitCast(function, to: (@convention(c) (Int, Int, Int, Int) -> Int32).self)
+    keepThreadApart(UInt(bitPattern: attributes))
     let result = create(thread, attributes, body, argument)
     return result == Int32(LM_EAGAIN) && givePlace() ? create(thread, attributes, body, argument) : result
 }

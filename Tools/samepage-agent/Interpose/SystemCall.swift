@@ -32,6 +32,8 @@ public func interposedSyscall(
     case Int(LM_SYS_PRLIMIT64): answer(Int(limitForProgram(int(a), int(b), c, d)))
     case Int(LM_SYS_UNSHARE): answer(unshareForProgram(a))
     case Int(LM_SYS_SETNS): answer(enterForProgram(int(a), int(b)))
+    case Int(LM_SYS_SETITIMER): answer(Int(setTimerForProgram(a, b, c)))
+    case Int(LM_SYS_UMOUNT2): answer(unmountForProgram(a, b))
     case _ where changesRights(number): answer(changeRights(number, a, b, c, d, e, f))
     default: answer(callKernel(number, a, b, c, d, e, f))
     }
@@ -86,6 +88,8 @@ private func isThisProcess(_ process: Int) -> Bool {
 /// has one.
 private func callKernel(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int) -> Int {
     if number == Int(LM_SYS_EXIT) { announceThreadEnd(status: a) }
+    keepWordsApart(number, a, b, c, d, e)
+    lendSent(number, b, c, d)
     guard forks(number, a, b) else { return nextSyscall(number, a, b, c, d, e, f) }
     return holdingLock { lm_system_call(number, a, b, c, d, e, f) }
 }

@@ -58,3 +58,16 @@ func wantAllMappings() -> Bool {
     }
     return isWanted
 }
+
+/// What the program has marked. Of the whole address space only what it mapped itself is taken: nothing else is ever merged.
+func wantMarked(_ start: UInt, _ end: UInt) -> Bool {
+    if end - start <= 64 << 30 { return want(start, end) }
+    var isKept = true
+    var address = start
+    while isKept, address < end {
+        let next = ownMappings.nextOwn(from: address, limit: end)
+        address = ownMappings.endOfOwn(from: next, limit: end)
+        isKept = want(next, address)
+    }
+    return isKept
+}

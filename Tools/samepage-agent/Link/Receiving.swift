@@ -19,7 +19,7 @@ func receiveMessage() {
 
 /// Descriptors that came with a message, until someone takes them.
 struct PassedDescriptors {
-    private var numbers: (Int32, Int32)
+    private var numbers: (Int32, Int32, Int32, Int32)
     /// How many came.
     private(set) var count: Int
     /// Whether some could not be received.
@@ -28,17 +28,14 @@ struct PassedDescriptors {
     init(_ received: lm_received) {
         let all = received.descriptors
         count = Int(received.descriptor_count)
-        numbers = (count > 0 ? all.0 : -1, count > 1 ? all.1 : -1)
+        numbers = (count > 0 ? all.0 : -1, count > 1 ? all.1 : -1, count > 2 ? all.2 : -1, count > 3 ? all.3 : -1)
         isCut = received.cut != 0
-        // No message has more than two.
-        if count > 2 { _ = lm_close(all.2) }
-        if count > 3 { _ = lm_close(all.3) }
     }
 
     /// The next descriptor, now the caller's; -1 if there is none.
     mutating func take() -> Int32 {
         let first = numbers.0
-        numbers = (numbers.1, -1)
+        numbers = (numbers.1, numbers.2, numbers.3, -1)
         return first
     }
 

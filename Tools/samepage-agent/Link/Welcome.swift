@@ -4,11 +4,13 @@ import CLinuxMemory
 func beServed(_ welcome: WireWelcome, _ descriptors: inout PassedDescriptors) -> Bool {
     let hasUpload = welcome.flags & WireWelcome.hasUpload != 0
     let hasDevice = welcome.flags & WireWelcome.hasDevice != 0
+    let hasOutside = welcome.flags & WireWelcome.hasOutside != 0
     guard welcome.version == WireLimit.version, let checksum = WireChecksum(rawValue: welcome.checksum),
         takeSettings(welcome.settings)
     else { return false }
     // Descriptors may be missing because this process has too many open already: try again later.
-    guard descriptors.count == (hasUpload ? 1 : 0) + (hasDevice ? 1 : 0), !descriptors.isCut else {
+    let expected = (hasUpload ? 1 : 0) + (hasDevice ? 1 : 0) + (hasOutside ? 2 : 0)
+    guard descriptors.count == expected, !descriptors.isCut else {
         disconnect(retryAfter: seconds(5))
         return true
     }
@@ -28,6 +30,9 @@ func beServed(_ welcome: WireWelcome, _ descriptors: inout PassedDescriptors) ->
     // What segments take of the address space would be missing from the program's own.
     link.missing = lm_address_space_is_limited() != 0 ? .outOfResources : work.openRemapper(device: -1)
     if link.missing == .noUserfault, device >= 0 { link.missing = work.openRemapper(device: device) }
+    if hasOutside, let remapper = unsafe work.remapper {
+        unsafe remapper.pointee.lookFromOutside(status: descriptors.take(), memory: descriptors.take())
+    }
     trap.follow(link.settings)
     if link.welcomes > 0 {
         // The new daemon has seen nothing yet.

@@ -68,7 +68,10 @@ extension RangeTable {
             unsafe noteChange(range)
             isNews = true
         }
-        if isNews { settle(start, end) }
+        guard isNews else { return }
+        settle(start, end)
+        // The daemon hears of it also while it asks for nothing.
+        ringDoorbellOnce()
     }
 
     /// Whether any page between two addresses is wanted, or lies over a frame.

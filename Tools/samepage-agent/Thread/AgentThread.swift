@@ -22,6 +22,8 @@ struct AgentThreadState {
     var endedNumber: UInt32 = 0
     /// When the thread may be started again (monotonic); 0: at any time.
     var earliestStart: UInt = 0
+    /// Bit n is set while the program has set its timer of that number, which counts CPU time.
+    var cpuTimers: UInt32 = 0
     /// 0: not looked up yet, 1: malloc is libc's, 2: another library's, which may call us with its locks held.
     var mallocKind: UInt32 = 0
 }
@@ -44,6 +46,12 @@ func startAgentThread(byAllocator: Bool = false) -> Bool {
     guard unsafe lm_atomic_replace(&agentThread.state, 0, 1) != 0 else { return awaitStart() }
     // Someone who needs to be alone may have looked in between: see holdOffAgentThread.
     guard unsafe lm_atomic_add(&agentThread.holds, 0) == 0 else {
+        unsafe lm_atomic_store(&agentThread.state, 0)
+        return false
+    }
+    // A tracer would see the thread come, and nothing merges before it has gone; a timer would count the thread's time.
+    guard lm_is_traced() == 0, unsafe lm_atomic_load(&agentThread.cpuTimers) == 0 else {
+        delayAgentThread(1_000_000_000)
         unsafe lm_atomic_store(&agentThread.state, 0)
         return false
     }

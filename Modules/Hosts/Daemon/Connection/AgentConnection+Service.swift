@@ -20,7 +20,10 @@ extension AgentConnection {
             return false
         }
         var welcome = WireWelcome()
-        welcome.flags = WireWelcome.hasUpload | (device == nil ? 0 : WireWelcome.hasDevice)
+        let outside = OutsideView(of: identity)
+        welcome.flags =
+            WireWelcome.hasUpload | (device == nil ? 0 : WireWelcome.hasDevice)
+            | (outside == nil ? 0 : WireWelcome.hasOutside)
         welcome.storeHigh = store.identity.high
         welcome.storeLow = store.identity.low
         welcome.checksum = checksum.rawValue
@@ -31,7 +34,11 @@ extension AgentConnection {
         if let device { descriptors.append(device) }
         self.upload = consume upload
         self.store = store
-        defer { self.upload?.closePassed() }
+        if let outside { descriptors += [outside.status, outside.memory] }
+        defer {
+            self.upload?.closePassed()
+            outside?.close()
+        }
         return transmit(descriptors)
     }
 

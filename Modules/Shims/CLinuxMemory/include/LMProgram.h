@@ -82,6 +82,21 @@ static inline long lm_call_next_syscall(void *function, long n, long a, long b, 
 /// glibc's count of the threads that keep a process alive: whoever makes it 0 calls exit(). 0 where there is none.
 static inline uint32_t *lm_thread_count(void) { return (uint32_t *)dlsym((void *)0, "__nptl_nthreads"); }
 
+/// The end of the stack that a program gives to threads that it creates with these attributes; 0 where libc makes one.
+static inline uintptr_t lm_end_of_given_stack(uintptr_t attributes) {
+    void *start = 0;
+    size_t size = 0;
+    if (!attributes || pthread_attr_getstack((const pthread_attr_t *)attributes, &start, &size) != 0) return 0;
+    return (uintptr_t)start + size;
+}
+
+/// Whether mutexes of these attributes are marked by the kernel when a thread ends that holds them.
+static inline int lm_is_robust(uintptr_t attributes) {
+    int kind = PTHREAD_MUTEX_STALLED;
+    if (!attributes || pthread_mutexattr_getrobust((const pthread_mutexattr_t *)attributes, &kind) != 0) return 0;
+    return kind == PTHREAD_MUTEX_ROBUST;
+}
+
 /// Starts a detached thread with a stack that is nobody else's; 0, or an error number: EINVAL where it is too small.
 static inline int lm_start_thread(void *(*body)(void *), uintptr_t stack, size_t stack_size) {
     pthread_attr_t attributes;

@@ -37,6 +37,10 @@ enum {
     LM_CLONE_FS = 0x200,
     LM_CLONE_FILES = 0x400,
     LM_CLONE_SYSVSEM = 0x40000,
+    LM_CLONE_CHILD_CLEARTID = 0x200000,
+    LM_MSG_ZEROCOPY = 0x4000000,
+    LM_ITIMER_VIRTUAL = 1,
+    LM_ITIMER_PROF = 2,
 };
 
 enum { LM_ETIMEDOUT = 110, LM_EUSERS = 87 };
@@ -128,6 +132,13 @@ enum {
     LM_SYS_VMSPLICE = SYS_vmsplice,
     LM_SYS_SETSOCKOPT = SYS_setsockopt,
     LM_SYS_SETNS = SYS_setns,
+    LM_SYS_SETITIMER = SYS_setitimer,
+    LM_SYS_UMOUNT2 = SYS_umount2,
+    LM_SYS_SENDTO = SYS_sendto,
+    LM_SYS_SENDMSG = SYS_sendmsg,
+    LM_SYS_SENDMMSG = SYS_sendmmsg,
+    LM_SYS_SET_TID_ADDRESS = SYS_set_tid_address,
+    LM_SYS_SET_ROBUST_LIST = SYS_set_robust_list,
     LM_SYS_CAPSET = SYS_capset,
 #ifdef SYS_fork
     LM_SYS_FORK = SYS_fork,

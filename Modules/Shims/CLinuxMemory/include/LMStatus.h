@@ -18,6 +18,14 @@ static inline long lm_link_count(int descriptor) {
     return lm_system_call(SYS_fstat, descriptor, (long)&status, 0, 0, 0, 0) < 0 ? 0 : (long)status.st_nlink;
 }
 
+/// Whether two descriptors are of one file.
+static inline int lm_is_same_file(int one, int other) {
+    struct stat first, second;
+    return lm_system_call(SYS_fstat, one, (long)&first, 0, 0, 0, 0) == 0
+           && lm_system_call(SYS_fstat, other, (long)&second, 0, 0, 0, 0) == 0 && first.st_dev == second.st_dev
+           && first.st_ino == second.st_ino;
+}
+
 /// Reads entries of a directory (struct linux_dirent64); their bytes, 0 at the end, or minus the error number.
 static inline long lm_getdents(int descriptor, void *buffer, size_t size) {
     return lm_system_call(SYS_getdents64, descriptor, (long)buffer, (long)size, 0, 0, 0);
