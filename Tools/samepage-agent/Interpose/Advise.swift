@@ -32,7 +32,8 @@ func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     case Int32(LM_MADV_KEEPONFORK): return include(address, end, advice)
     case Int32(LM_MADV_GUARD_INSTALL): return installGuards(address, end)
     case Int32(LM_MADV_REMOVE): return remove(address, end)
-    case Int32(LM_MADV_COLLAPSE): return collapse(address, end)
+    case Int32(LM_MADV_COLLAPSE), Int32(LM_MADV_HWPOISON), Int32(LM_MADV_SOFT_OFFLINE):
+        return adviseOwnPages(address, size, advice)
     default: return nextMadvise(address, size, advice)
     }
 }

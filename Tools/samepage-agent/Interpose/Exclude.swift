@@ -36,11 +36,11 @@ func exclude(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
     return -Int32(LM_ENOMEM)
 }
 
-/// MADV_COLLAPSE: a huge page is made of memory that is the program's own. What is merged is unmerged first, and may merge
-/// again later.
-func collapse(_ start: UInt, _ end: UInt) -> Int32 {
-    takeOffForCall(start, end)
-    return lm_madvise(start, Int(end - start), Int32(LM_MADV_COLLAPSE))
+/// MADV_COLLAPSE, MADV_HWPOISON, MADV_SOFT_OFFLINE: a huge page is made of memory that is the program's own, and pages that are
+/// given up are its own, too. What is merged is unmerged first, and may merge again later.
+func adviseOwnPages(_ start: UInt, _ size: Int, _ advice: Int32) -> Int32 {
+    if let end = pageEnd(start, size) { takeOffForCall(start, end) }
+    return lm_madvise(start, size, advice)
 }
 
 /// mseal: what lies over frames could not be replaced any more, so it is unmerged first. Sealed memory does not merge.

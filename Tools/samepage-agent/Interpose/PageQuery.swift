@@ -14,9 +14,41 @@ func movePages(_ process: Int, _ count: Int, _ pages: Int, _ nodes: Int, _ statu
     guard enterCall() else { return result }
     for place in 0..<count where unsafe answers[place] == -Int32(LM_ENOENT) {
         let address = unsafe addresses[place] & ~4095
-        guard address < UInt.max - 8191, ranges.hasFrames(address, address + 4096) else { continue }
-        if lm_madvise(address, 4096, Int32(LM_MADV_POPULATE_READ)) == 0 { isMissing = true }
+        guard address < UInt.max - 8191 else { continue }
+        // A page of zeros that was given back gets memory again.
+        let isZeros = ranges.entry(at: address).isGivenBack
+        guard isZeros || ranges.hasFrames(address, address + 4096) else { continue }
+        let advice = Int32(isZeros ? LM_MADV_POPULATE_WRITE : LM_MADV_POPULATE_READ)
+        if lm_madvise(address, 4096, advice) == 0 { isMissing = true }
     }
     AgentLock.release()
     return isMissing ? call() : result
+}
+
+/// mincore.
+@c(mincore)
+public func interposedMincore(_ address: UInt, _ size: Int, _ states: Int) -> Int32 {
+    answer(residentForProgram(address, size, states))
+}
+
+/// Pages of zeros that were given back are there, as far as the program can know.
+func residentForProgram(_ address: UInt, _ size: Int, _ states: Int) -> Int32 {
+    let result = Int32(
+        truncatingIfNeeded: lm_system_call(Int(LM_SYS_MINCORE), Int(bitPattern: address), size, states, 0, 0, 0))
+    guard result == 0, isWatching, let end = pageEnd(address, size), address < end,
+        let states = unsafe UnsafeMutablePointer<UInt8>(bitPattern: states)
+    else { return result }
+    if agentMemory.touches(address, end) { return -Int32(LM_ENOMEM) }
+    guard enterCall() else { return result }
+    AgentLock.writing {
+        unsafe ranges.forEachPart(address, end) { range, first, last in
+            let place = unsafe Int((range.address(of: UInt32(first)) - address) >> 12) - first
+            // SAFETY: places of the range's own pages; the kernel has written a byte for each page asked for.
+            for page in first..<last where unsafe range.pointee.entries[page].isGivenBack {
+                unsafe states[place + page] |= 1
+            }
+        }
+    }
+    AgentLock.release()
+    return result
 }

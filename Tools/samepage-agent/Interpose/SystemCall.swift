@@ -32,6 +32,7 @@ public func interposedSyscall(
     case Int(LM_SYS_PRLIMIT64): answer(Int(limitForProgram(int(a), int(b), c, d)))
     case Int(LM_SYS_UNSHARE): answer(unshareForProgram(a))
     case Int(LM_SYS_SETNS): answer(enterForProgram(int(a), int(b)))
+    case Int(LM_SYS_MINCORE): answer(Int(residentForProgram(UInt(bitPattern: a), b, c)))
     case Int(LM_SYS_SETITIMER): answer(Int(setTimerForProgram(a, b, c)))
     case Int(LM_SYS_UMOUNT2): answer(unmountForProgram(a, b))
     case _ where changesRights(number): answer(changeRights(number, a, b, c, d, e, f))

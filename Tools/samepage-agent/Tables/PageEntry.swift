@@ -16,6 +16,9 @@ struct PageEntry: Equatable {
     /// The frame bits of a page that was written since its merge: it has memory of its own in a mapping of a segment.
     private static var rewrittenFrame: UInt32 { 0x0FFF_FFFE }
 
+    /// The frame bits of a page of zeros that was given back.
+    private static var givenBackZeros: UInt32 { 0x0FFF_FFFD }
+
     private static var frameMask: UInt32 { 0x0FFF_FFFF }
 
     /// The first of the frame bits that tell of writes to anonymous memory; no frame has so high a number.
@@ -24,7 +27,17 @@ struct PageEntry: Equatable {
     private var tellsOfWrites: Bool { (bits & PageEntry.frameMask) &- PageEntry.firstWrites < PageWrites.count }
 
     /// Whether the page lies over a frame, of this store or of another.
-    var liesOverFrame: Bool { bits & PageEntry.frameMask != 0 && !tellsOfWrites }
+    var liesOverFrame: Bool {
+        let field = bits & PageEntry.frameMask
+        return field != 0 && field != PageEntry.givenBackZeros && !tellsOfWrites
+    }
+
+    /// Whether the page held zeros and was given back: a hole, for the program a page that is there. It may have been written
+    /// since; one that was discarded since is none.
+    var isGivenBack: Bool { bits & (PageEntry.frameMask | 1 << 28) == PageEntry.givenBackZeros }
+
+    /// Notes that the page was given back.
+    mutating func becomeGivenBack() { bits = bits & ~PageEntry.frameMask | PageEntry.givenBackZeros }
 
     /// What is known of writes to the page; `nil` where nothing is, and over frames.
     var writes: PageWrites? {

@@ -125,6 +125,7 @@ private func settle(
             unsafe entry.pointee.writes = PageWrites(.refused, level: 0, tick: 0)
         } else if outcome == .merged {
             unsafe entry.pointee.frame = site.frame == wireZeros ? nil : site.frame
+            if site.frame == wireZeros { unsafe entry.pointee.becomeGivenBack() }
             unsafe entry.pointee.isOrphaned = false
             // What was discarded since it was last observed, and filled again, is merged as it is now.
             unsafe entry.pointee.isDiscarded = false

@@ -39,9 +39,14 @@ func unmergeForProgram(_ start: UInt, _ end: UInt, inPlace: Bool = false) -> Int
 /// Un-shares pages of which only the kernel knows the protection and the advice, by its map. What is locked, and what was
 /// rewritten, stays.
 func unmergeUnfit(_ start: UInt, _ end: UInt, _ done: inout WireWork) {
+    guard withAgentLock({ ranges.hasUnfitFrames(start, end) }) else { return }
+    // A forked child has none before a daemon serves it. Its files must not be in the program's table.
+    if unsafe work.remapper == nil && UInt(lm_this_thread()) == agentThread.pointer {
+        _ = work.openRemapper(device: -1)
+    }
     guard AgentLock.acquire() else { return }
     defer { AgentLock.release() }
-    guard ranges.hasUnfitFrames(start, end), let remapper = unsafe work.remapper else { return }
+    guard let remapper = unsafe work.remapper else { return }
     var reader = SmapsReader()
     while let entry = reader.next(), entry.start < end {
         // What replaces locked memory would not be locked.

@@ -12,6 +12,8 @@ enum {
     LM_MADV_WILLNEED = 3,
     LM_MADV_COLD = 20,
     LM_MADV_COLLAPSE = 25,
+    LM_MADV_HWPOISON = 100,
+    LM_MADV_SOFT_OFFLINE = 101,
     LM_MADV_GUARD_INSTALL = 102,
     LM_MADV_GUARD_REMOVE = 103,
 };
@@ -132,6 +134,7 @@ enum {
     LM_SYS_VMSPLICE = SYS_vmsplice,
     LM_SYS_SETSOCKOPT = SYS_setsockopt,
     LM_SYS_SETNS = SYS_setns,
+    LM_SYS_MINCORE = SYS_mincore,
     LM_SYS_SETITIMER = SYS_setitimer,
     LM_SYS_UMOUNT2 = SYS_umount2,
     LM_SYS_SENDTO = SYS_sendto,
