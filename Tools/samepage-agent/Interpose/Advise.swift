@@ -10,8 +10,8 @@ func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     let isForMerging = advice == Int32(LM_MADV_MERGEABLE) || advice == Int32(LM_MADV_UNMERGEABLE)
     if isAgentOff, isForMerging || !isWatching { return nextMadvise(address, size, advice) }
     guard let end = pageEnd(address, size) else { return nextMadvise(address, size, advice) }
-    if agentMemory.touches(address, end) {
-        return aroundOwnMemoryAsGap(address, end) { adviseForProgram($0, Int($1 - $0), advice) }
+    if let own = ownPlace(address, end) {
+        return aroundOwnPlaceAsGap(own, address, end) { adviseForProgram($0, Int($1 - $0), advice) }
     }
     if advice == Int32(LM_MADV_MERGEABLE) { return markMergeable(address, end) }
     guard isWatching, address < end else {

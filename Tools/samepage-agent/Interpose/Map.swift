@@ -36,7 +36,7 @@ func mapForProgram(
         flags & Int32(LM_MAP_TYPE) == Int32(LM_MAP_PRIVATE) && flags & Int32(LM_MAP_ANONYMOUS) != 0
         && flags & special == 0 && !isAgentOff
     let isFixed = flags & Int32(LM_MAP_FIXED) != 0
-    if isFixed, let end = pageEnd(address, size), agentMemory.touches(address, end) { return -Int(LM_ENOMEM) }
+    if isFixed, let end = pageEnd(address, size), ownPlace(address, end) != nil { return -Int(LM_ENOMEM) }
     guard isPlain || isFixed && isWatching else {
         return nextMmap(address, size, protection, flags, descriptor, offset)
     }
@@ -67,8 +67,8 @@ func mapForProgram(
 func allowsReadAndWriteOnly(_ protection: Int32) -> Bool { protection & 7 == Int32(LM_PROT_READ | LM_PROT_WRITE) }
 
 func unmapForProgram(_ address: UInt, _ size: Int) -> Int32 {
-    if let end = pageEnd(address, size), agentMemory.touches(address, end) {
-        return aroundOwnMemory(address, end) { unmapForProgram($0, Int($1 - $0)) }
+    if let end = pageEnd(address, size), let own = ownPlace(address, end) {
+        return aroundOwnPlace(own, address, end) { unmapForProgram($0, Int($1 - $0)) }
     }
     guard isWatching, let end = pageEnd(address, size), enterCall() else { return nextMunmap(address, size) }
     let result = nextMunmap(address, size)

@@ -10,8 +10,8 @@ public func interposedMremap(
 }
 
 func remapForProgram(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32, _ address: UInt) -> Int {
-    if let end = pageEnd(old, oldSize), agentMemory.touches(old, end) { return -Int(LM_EFAULT) }
-    if flags & Int32(LM_MREMAP_FIXED) != 0, let end = pageEnd(address, newSize), agentMemory.touches(address, end) {
+    if let end = pageEnd(old, oldSize), ownPlace(old, end) != nil { return -Int(LM_EFAULT) }
+    if flags & Int32(LM_MREMAP_FIXED) != 0, let end = pageEnd(address, newSize), ownPlace(address, end) != nil {
         return -Int(LM_ENOMEM)
     }
     let call = { nextMremap(old, oldSize, newSize, flags, address) }

@@ -1,11 +1,32 @@
 internal import CLinuxMemory
 
-// The agent's memory is no memory of the program's: for its calls nothing is mapped there. Only a new mapping at just
-// that place cannot be had.
+// The agent's memory, and the library itself, are no memory of the program's, which may give back or close all that it does not
+// know: for its calls nothing is mapped there. Only a new mapping at just that place cannot be had.
 
-/// Makes a call for what lies before and behind the agent's memory; the first error, or 0.
-func aroundOwnMemory(_ start: UInt, _ end: UInt, _ call: (_ start: UInt, _ end: UInt) -> Int32) -> Int32 {
-    let own = agentMemory.bounds
+/// Where this library lies. Set once, by the constructor.
+nonisolated(unsafe) private var library: (start: UInt, end: UInt) = (0, 0)
+
+/// Looks up where this library lies.
+func findOwnLibrary() {
+    // SAFETY: an address inside this library, used as a number.
+    let here = unsafe withUnsafeMutablePointer(to: &library) { UInt(bitPattern: $0) }
+    let extent = lm_extent_around(here)
+    unsafe library = (UInt(extent.start), (UInt(extent.end) + 4095) & ~4095)
+}
+
+/// Whether a part of the library lies between two addresses.
+func touchesLibrary(_ start: UInt, _ end: UInt) -> Bool { unsafe start < library.end && end > library.start }
+
+/// What is ours between two addresses: the agent's memory, or the library; `nil` where it is the program's.
+func ownPlace(_ start: UInt, _ end: UInt) -> (start: UInt, end: UInt)? {
+    if agentMemory.touches(start, end) { return agentMemory.bounds }
+    return touchesLibrary(start, end) ? unsafe library : nil
+}
+
+/// Makes a call for what lies before and behind what is ours; the first error, or 0.
+func aroundOwnPlace(
+    _ own: (start: UInt, end: UInt), _ start: UInt, _ end: UInt, _ call: (_ start: UInt, _ end: UInt) -> Int32
+) -> Int32 {
     var result: Int32 = 0
     if start < own.start { result = call(start, own.start) }
     if result == 0, own.end < end { result = call(own.end, end) }
@@ -13,8 +34,9 @@ func aroundOwnMemory(_ start: UInt, _ end: UInt, _ call: (_ start: UInt, _ end: 
 }
 
 /// The same for calls that answer ENOMEM where a part is not mapped, after what is.
-func aroundOwnMemoryAsGap(_ start: UInt, _ end: UInt, _ call: (_ start: UInt, _ end: UInt) -> Int32) -> Int32 {
-    let own = agentMemory.bounds
+func aroundOwnPlaceAsGap(
+    _ own: (start: UInt, end: UInt), _ start: UInt, _ end: UInt, _ call: (_ start: UInt, _ end: UInt) -> Int32
+) -> Int32 {
     if start < own.start {
         let result = call(start, own.start)
         if result != 0, result != -Int32(LM_ENOMEM) { return result }

@@ -14,9 +14,10 @@ public func interposedPkeyMprotect(_ address: UInt, _ size: Int, _ protection: I
 
 func protectForProgram(_ address: UInt, _ size: Int, _ protection: Int32) -> Int32 {
     // What lies before a gap is protected, what lies behind it is not.
-    if let end = pageEnd(address, size), agentMemory.touches(address, end) {
-        let before = agentMemory.bounds.start
-        let result = address < before ? protectForProgram(address, Int(before - address), protection) : 0
+    if let end = pageEnd(address, size), let own = ownPlace(address, end),
+        agentMemory.touches(address, end) || protection & Int32(LM_PROT_READ) == 0
+    {
+        let result = address < own.start ? protectForProgram(address, Int(own.start - address), protection) : 0
         return result != 0 ? result : -Int32(LM_ENOMEM)
     }
     return protectForProgram(address, size, isPlain: allowsReadAndWriteOnly(protection)) {

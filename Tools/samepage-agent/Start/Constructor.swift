@@ -4,6 +4,7 @@ internal import CLinuxMemory
 private func constructAgent(_ environment: Environment) {
     unsafe agentSettings.read(environment)
     findNextCalls()
+    findOwnLibrary()
     // Without address space of its own the agent would be in the program's way.
     if !isAgentOff, !agentMemory.reserve() { unsafe agentSettings.isOff = true }
     guard !isAgentOff else { return }

@@ -44,10 +44,10 @@ struct lm_extent {
     uintptr_t start, end;
 };
 
-/// Where libc lies, by its program headers: dladdr would search all of its symbols each time. Empty if it is not found.
-static inline struct lm_extent lm_libc_extent(void) {
+/// Where the library that holds an address lies, by its program headers: dladdr would search all of its symbols each time. Empty
+/// if it is not found.
+static inline struct lm_extent lm_extent_around(uintptr_t inside) {
     struct lm_extent result = {0, 0};
-    uintptr_t inside = (uintptr_t)&__errno_location;
     if (&lm_loader_view == 0) return result;
     for (struct lm_loaded *each = lm_loader_view.first; each; each = each->next)
         if (each->base <= inside && each->base > result.start) result.start = each->base;
@@ -60,6 +60,9 @@ static inline struct lm_extent lm_libc_extent(void) {
     }
     return result;
 }
+
+/// Where libc lies.
+static inline struct lm_extent lm_libc_extent(void) { return lm_extent_around((uintptr_t)&__errno_location); }
 
 /// Takes the name of the library that holds an address off the loader's list: a run-time that insists on being the first
 /// library passes over it then, as over the program itself.
