@@ -65,11 +65,11 @@ struct Onlookers: ~Copyable {
         letIn()
         if outerStatus >= 0 { _ = lm_close(outerStatus) }
         if outerMemory >= 0 { _ = lm_close(outerMemory) }
-        outerStatus = status
-        outerMemory = memory
-        guard lm_is_same_file(memory, self.memory) != 0 else { return }
-        _ = lm_close(memory)
-        outerMemory = -1
+        // Whoever lent them could keep a reader of other files waiting.
+        outerStatus = lm_is_of_proc(status) != 0 ? status : -1
+        outerMemory = lm_is_of_proc(memory) != 0 && lm_is_same_file(memory, self.memory) == 0 ? memory : -1
+        if outerStatus < 0 { _ = lm_close(status) }
+        if outerMemory < 0 { _ = lm_close(memory) }
     }
 
     /// The process in which somebody holds newcomers off; 0 while nobody does. One lease at a time is granted, and a forked

@@ -96,4 +96,10 @@ static inline int lm_is_in_plain_memory(int descriptor) {
     return result == 0 && volume.f_type == 0x01021994 && volume.f_bsize == 4096;
 }
 
+/// Whether a file is one of a /proc.
+static inline int lm_is_of_proc(int descriptor) {
+    struct statfs volume;
+    return lm_system_call(SYS_fstatfs, descriptor, (long)&volume, 0, 0, 0, 0) == 0 && volume.f_type == 0x9fa0;
+}
+
 #endif
