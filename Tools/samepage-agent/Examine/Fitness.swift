@@ -1,15 +1,18 @@
 internal import CLinuxMemory
 
-/// Whether the agent does nothing in this program from its start: it is confined by a filter that nobody can read, or is one
-/// of those that are not merged.
+/// Whether the program inherited a filter of its system calls, which nobody can read, or has no /proc: then nothing is merged in it.
 ///
-/// A filter that the program inherited permits what is done here: its loader has just done the same to load this library.
-func mustStayOff(_ environment: Environment) -> Bool {
+/// Such a filter permits what is done here: its loader has just done the same to load this library. What else it permits is
+/// not known, and it may end the program for any other call.
+func isFiltered() -> Bool {
     let file = unsafe lm_open(text("/proc/self/status"), Int32(LM_O_RDONLY))
     defer { if file >= 0 { _ = lm_close(file) } }
-    // Without /proc nothing is merged anyway.
     guard file >= 0, let status = StatusFile(descriptor: file, again: false) else { return true }
-    if let mode = status.number("Seccomp:"), mode != 0 { return true }
+    return status.number("Seccomp:").map { $0 != 0 } ?? false
+}
+
+/// Whether the program is one of those that are not merged.
+func isUnmergedProgram(_ environment: Environment) -> Bool {
     var room = InlineArray<1024, UInt8>(repeating: 0)
     // SAFETY: the room has that size, and the path no more bytes.
     return unsafe withUnsafeMutableBytes(of: &room) { room in

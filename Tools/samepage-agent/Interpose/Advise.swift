@@ -53,6 +53,7 @@ private func markMergeable(_ start: UInt, _ end: UInt) -> Int32 {
     AgentLock.release()
     guard isKept else { return -Int32(LM_EAGAIN) }
     unsafe lm_atomic_store(&isAskedFor, 1)
+    endLook()
     wakeAgent()
     return mapped
 }
@@ -167,7 +168,8 @@ private func installGuards(_ start: UInt, _ end: UInt) -> Int32 {
     AgentLock.release()
     if hasFrames {
         let result = discard(start, end, Int32(LM_MADV_DONTNEED))
-        if result != 0 { return result }
+        // A gap does not keep the kernel from guarding all the rest.
+        if result != 0, result != -Int32(LM_ENOMEM) { return result }
     }
     return nextMadvise(start, size, Int32(LM_MADV_GUARD_INSTALL))
 }

@@ -47,7 +47,7 @@ func adviseOwnPages(_ start: UInt, _ size: Int, _ advice: Int32) -> Int32 {
 func sealForProgram(_ address: UInt, _ size: Int, _ flags: Int) -> Int {
     let end = pageEnd(address, size)
     if isWatching, flags == 0, let end, address < end { takeOffForCall(address, end) }
-    let result = lm_system_call(Int(LM_SYS_MSEAL), Int(bitPattern: address), size, flags, 0, 0, 0)
+    let result = nextSyscall(Int(LM_SYS_MSEAL), Int(bitPattern: address), size, flags, 0, 0, 0)
     if result == 0, isWatching, let end, enterCall() {
         ranges.markUnfit(address, end, retry: true)
         AgentLock.release()

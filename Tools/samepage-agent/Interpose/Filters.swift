@@ -19,11 +19,11 @@ func filterByControl(_ mode: Int, _ filter: Int, _ call: () -> Int) -> Int {
 func filterForProgram(_ operation: Int, _ flags: Int, _ filter: Int) -> Int {
     switch operation {
     case Int(LM_SECCOMP_SET_FILTER):
-        return install(filter) { lm_system_call(Int(LM_SYS_SECCOMP), operation, flags, filter, 0, 0, 0) }
+        return install(filter) { nextSyscall(Int(LM_SYS_SECCOMP), operation, flags, filter, 0, 0, 0) }
     // With flags it is the question whether the kernel knows the call.
     case Int(LM_SECCOMP_SET_STRICT) where flags == 0 && filter == 0:
-        return installStrict { lm_system_call(Int(LM_SYS_SECCOMP), operation, flags, filter, 0, 0, 0) }
-    default: return lm_system_call(Int(LM_SYS_SECCOMP), operation, flags, filter, 0, 0, 0)
+        return installStrict { nextSyscall(Int(LM_SYS_SECCOMP), operation, flags, filter, 0, 0, 0) }
+    default: return nextSyscall(Int(LM_SYS_SECCOMP), operation, flags, filter, 0, 0, 0)
     }
 }
 

@@ -12,7 +12,7 @@ public func interposedVmsplice(_ pipe: Int32, _ pieces: Int, _ count: Int, _ fla
 
 func lendForProgram(_ pipe: Int, _ pieces: Int, _ count: Int, _ flags: Int) -> Int {
     lendPieces(pieces, count)
-    return lm_system_call(Int(LM_SYS_VMSPLICE), pipe, pieces, count, flags, 0, 0)
+    return nextCall(.vmsplice, Int(LM_SYS_VMSPLICE), pipe, pieces, count, flags)
 }
 
 /// send.

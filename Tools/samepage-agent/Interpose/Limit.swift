@@ -5,30 +5,44 @@ internal import CLinuxMemory
 /// setrlimit.
 @c(setrlimit)
 public func interposedSetrlimit(_ resource: Int32, _ limit: UnsafePointer<UInt64>?) -> Int32 {
-    answer(limitForProgram(0, resource, Int(bitPattern: limit), 0))
+    let limit = Int(bitPattern: limit)
+    return answer(limitForProgram(0, resource, limit) { nextSetrlimit(.setrlimit, resource, limit) })
 }
 
 /// setrlimit64: the same on 64-bit machines.
 @c(setrlimit64)
 public func interposedSetrlimit64(_ resource: Int32, _ limit: UnsafePointer<UInt64>?) -> Int32 {
-    answer(limitForProgram(0, resource, Int(bitPattern: limit), 0))
+    let limit = Int(bitPattern: limit)
+    return answer(limitForProgram(0, resource, limit) { nextSetrlimit(.setrlimit64, resource, limit) })
 }
 
 /// prlimit.
 @c(prlimit)
 public func interposedPrlimit(
     _ process: Int32, _ resource: Int32, _ limit: UnsafePointer<UInt64>?, _ before: UnsafeMutablePointer<UInt64>?
-) -> Int32 { answer(limitForProgram(process, resource, Int(bitPattern: limit), Int(bitPattern: before))) }
+) -> Int32 {
+    let (limit, before) = (Int(bitPattern: limit), Int(bitPattern: before))
+    return answer(limitProcess(.prlimit, process, resource, limit, before))
+}
 
 /// prlimit64: the same.
 @c(prlimit64)
 public func interposedPrlimit64(
     _ process: Int32, _ resource: Int32, _ limit: UnsafePointer<UInt64>?, _ before: UnsafeMutablePointer<UInt64>?
-) -> Int32 { answer(limitForProgram(process, resource, Int(bitPattern: limit), Int(bitPattern: before))) }
+) -> Int32 {
+    let (limit, before) = (Int(bitPattern: limit), Int(bitPattern: before))
+    return answer(limitProcess(.prlimit64, process, resource, limit, before))
+}
 
-func limitForProgram(_ process: Int32, _ resource: Int32, _ new: Int, _ old: Int) -> Int32 {
-    let result = Int32(
-        truncatingIfNeeded: lm_system_call(Int(LM_SYS_PRLIMIT64), Int(process), Int(resource), new, old, 0, 0))
+/// prlimit of any process, by its name or by number.
+func limitProcess(_ call: NextCall, _ process: Int32, _ resource: Int32, _ new: Int, _ old: Int) -> Int32 {
+    limitForProgram(process, resource, new) {
+        nextIntCall(call, Int(LM_SYS_PRLIMIT64), Int(process), Int(resource), new, old)
+    }
+}
+
+func limitForProgram(_ process: Int32, _ resource: Int32, _ new: Int, _ call: () -> Int32) -> Int32 {
+    let result = call()
     guard result == 0, new != 0, resource == Int32(LM_RLIMIT_AS), !isAgentOff,
         process == 0 || process == lm_process_id(), lm_address_space_is_limited() != 0
     else { return result }

@@ -78,14 +78,15 @@ func unmapForProgram(_ address: UInt, _ size: Int) -> Int32 {
 }
 
 func attachForProgram(_ segment: Int32, _ address: UInt, _ flags: Int32) -> Int {
+    let call = { nextCall(.shmat, Int(LM_SYS_SHMAT), Int(segment), Int(bitPattern: address), Int(flags)) }
     guard flags & Int32(LM_SHM_REMAP) != 0, isWatching, enterCall() else {
-        return lm_system_call(Int(LM_SYS_SHMAT), Int(segment), Int(bitPattern: address), Int(flags), 0, 0, 0)
+        return call()
     }
     defer { AgentLock.release() }
     // What cannot be measured cannot be watched either.
     let size = lm_shm_size(segment)
     if size < 0 { return size }
-    let result = lm_system_call(Int(LM_SYS_SHMAT), Int(segment), Int(bitPattern: address), Int(flags), 0, 0, 0)
+    let result = call()
     if lm_is_error(result) == 0, let end = pageEnd(UInt(bitPattern: result), size) {
         forget(UInt(bitPattern: result), end)
     } else if let end = pageEnd(address, size) {

@@ -82,9 +82,16 @@ extension MoveRequest {
         var ground = Ground()
         var walk = MapWalk()
         var address = old
+        var first = WireReason.notExamined
         while address < oldEnd, let entry = walk.next(from: address, limit: oldEnd) {
             if entry.start > address { return ground }
-            if address != old, entry.protection != ground.protection || entry.advice != ground.advice {
+            // What is no memory of the kind that merges is a mapping of its own.
+            let kind = entry.isSharedOrFile && !entry.isSegment ? WireReason.sharedOrFile : entry.obstacle
+            if address == old { first = kind }
+            if address != old,
+                entry.protection != ground.protection || entry.advice != ground.advice || kind != first
+                    || kind == .sharedOrFile
+            {
                 ground.isMixed = true
             }
             ground.protection = entry.protection

@@ -44,7 +44,7 @@ struct MoveRequest {
     init?(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32, _ address: UInt) {
         let known = Int32(LM_MREMAP_MAYMOVE | LM_MREMAP_FIXED | LM_MREMAP_DONTUNMAP)
         guard flags & ~known == 0, let oldEnd = pageEnd(old, oldSize), oldEnd > old, newSize != 0,
-            let newEnd = pageEnd(0, newSize), newEnd > 0
+            let newEnd = pageEnd(0, newSize), newEnd > 0, oldEnd <= 1 << 52, newEnd < 1 << 47
         else { return nil }
         self.old = old
         self.oldSize = oldEnd - old
@@ -69,8 +69,8 @@ struct MoveRequest {
     var leavesOld: Bool { flags & Int32(LM_MREMAP_DONTUNMAP) != 0 }
     /// MREMAP_MAYMOVE.
     var mayMove: Bool { flags & Int32(LM_MREMAP_MAYMOVE) != 0 }
-    /// Nothing moves and nothing grows.
-    var onlyShrinks: Bool { newSize < oldSize && !isFixed }
+    /// Nothing moves and nothing grows: the kernel looks at the first mapping only, whatever follows.
+    var onlyShrinks: Bool { newSize <= oldSize && !isFixed && !leavesOld }
 
     /// The kernel (Linux 6.17 or later) moves several mappings at once where the size stays, one after the other, and
     /// gives up at the first that is tracked: those before it have moved then.

@@ -11,14 +11,37 @@ public func interposedUnshare(_ flags: Int32) -> Int32 { Int32(answer(unshareFor
 public func interposedSetns(_ file: Int32, _ kind: Int32) -> Int32 { Int32(answer(enterForProgram(file, kind))) }
 
 func unshareForProgram(_ flags: Int) -> Int {
-    // These are every thread's own affair: the agent's has a descriptor table of its own anyway.
-    let harmless = Int(LM_CLONE_FS | LM_CLONE_FILES | LM_CLONE_SYSVSEM)
-    guard flags & ~harmless != 0 else { return lm_system_call(Int(LM_SYS_UNSHARE), flags, 0, 0, 0, 0, 0) }
-    return alone { lm_system_call(Int(LM_SYS_UNSHARE), flags, 0, 0, 0, 0, 0) }
+    // These are every thread's own affair: the agent's has a descriptor table of its own anyway. The namespace of processes to come
+    // is no thread's, and no thread could be started behind it.
+    var harmless = Int(LM_CLONE_FILES | LM_CLONE_SYSVSEM | LM_CLONE_NEWPID)
+    // The folder that the first thread is in is the process's.
+    if lm_thread_id() != lm_process_id() { harmless |= Int(LM_CLONE_FS) }
+    guard flags & ~harmless != 0 else { return Int(nextIntCall(.unshare, Int(LM_SYS_UNSHARE), flags, 0)) }
+    return alone { Int(nextIntCall(.unshare, Int(LM_SYS_UNSHARE), flags, 0)) }
 }
 
 func enterForProgram(_ file: Int32, _ kind: Int32) -> Int {
-    alone { lm_system_call(Int(LM_SYS_SETNS), Int(file), Int(kind), 0, 0, 0, 0) }
+    guard kind != Int32(LM_CLONE_NEWPID) else {
+        return Int(nextIntCall(.setns, Int(LM_SYS_SETNS), Int(file), Int(kind)))
+    }
+    return alone { Int(nextIntCall(.setns, Int(LM_SYS_SETNS), Int(file), Int(kind))) }
+}
+
+/// umount.
+@c(umount)
+public func interposedUmount(_ path: Int) -> Int32 { answer(unmountForProgram(.umount, path, 0)) }
+
+/// umount2.
+@c(umount2)
+public func interposedUmount2(_ path: Int, _ flags: Int32) -> Int32 {
+    answer(unmountForProgram(.umount2, path, Int(flags)))
+}
+
+/// The agent's thread has files of /proc open, and ends where that is in the program's way.
+func unmountForProgram(_ call: NextCall, _ path: Int, _ flags: Int) -> Int32 {
+    let result = nextIntCall(call, Int(LM_SYS_UMOUNT2), path, flags)
+    guard result == -Int32(LM_EBUSY), isAgentHere else { return result }
+    return Int32(truncatingIfNeeded: alone { Int(nextIntCall(call, Int(LM_SYS_UMOUNT2), path, flags)) })
 }
 
 /// capset: libc passes it to the kernel, for the calling thread only.
@@ -32,24 +55,9 @@ func changesRights(_ number: Int) -> Bool { lm_changes_rights(number) != 0 }
 
 /// Makes such a call. Rights of the first thread count as the program's: the agent's thread follows.
 func changeRights(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int) -> Int {
-    guard isAgentHere, lm_thread_id() == lm_process_id() else { return lm_system_call(number, a, b, c, d, e, f) }
-    return alone { lm_system_call(number, a, b, c, d, e, f) }
-}
-
-/// umount.
-@c(umount)
-public func interposedUnmount(_ path: Int) -> Int32 { Int32(answer(unmountForProgram(path, 0))) }
-
-/// umount2.
-@c(umount2)
-public func interposedUnmountWithFlags(_ path: Int, _ flags: Int32) -> Int32 {
-    Int32(answer(unmountForProgram(path, Int(flags))))
-}
-
-/// A file system that the agent's thread has files of is busy: /proc, /dev. The thread ends for the call, and opens them
-/// again afterwards where they are still there.
-func unmountForProgram(_ path: Int, _ flags: Int) -> Int {
-    let result = lm_system_call(Int(LM_SYS_UMOUNT2), path, flags, 0, 0, 0, 0)
-    guard result == -Int(LM_EBUSY) else { return result }
-    return alone { lm_system_call(Int(LM_SYS_UMOUNT2), path, flags, 0, 0, 0, 0) }
+    let isNamed = number == Int(LM_SYS_CAPSET)
+    guard isAgentHere, lm_thread_id() == lm_process_id() else {
+        return isNamed ? Int(nextIntCall(.capset, number, a, b)) : nextSyscall(number, a, b, c, d, e, f)
+    }
+    return alone { isNamed ? Int(nextIntCall(.capset, number, a, b)) : nextSyscall(number, a, b, c, d, e, f) }
 }

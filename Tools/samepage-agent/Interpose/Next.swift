@@ -10,7 +10,9 @@ enum NextCall: Int {
     case opendir, closedir, scandir, scandir64, open, open64, openat, openat64
     case openChecked, open64Checked, openatChecked, openat64Checked
     case stat, stat64, fstatat, fstatat64, statx
-    case setsockopt
+    case setsockopt, ioctl, prctl, setrlimit, setrlimit64, prlimit, prlimit64, unshare, setns, capset
+    case processMadvise, pkeyMprotect, shmat, vmsplice
+    case fopen, fopen64, fclose, close, umount, umount2
     case send, sendto, sendmsg, sendmmsg, initializeMutex
 
     static var count: Int { NextCall.initializeMutex.rawValue + 1 }
@@ -55,6 +57,25 @@ enum NextCall: Int {
         case .fstatat64: "fstatat64"
         case .statx: "statx"
         case .setsockopt: "setsockopt"
+        case .ioctl: "ioctl"
+        case .prctl: "prctl"
+        case .setrlimit: "setrlimit"
+        case .setrlimit64: "setrlimit64"
+        case .prlimit: "prlimit"
+        case .prlimit64: "prlimit64"
+        case .unshare: "unshare"
+        case .setns: "setns"
+        case .capset: "capset"
+        case .processMadvise: "process_madvise"
+        case .pkeyMprotect: "pkey_mprotect"
+        case .shmat: "shmat"
+        case .vmsplice: "vmsplice"
+        case .fopen: "fopen"
+        case .fopen64: "fopen64"
+        case .fclose: "fclose"
+        case .close: "close"
+        case .umount: "umount"
+        case .umount2: "umount2"
         case .send: "send"
         case .sendto: "sendto"
         case .sendmsg: "sendmsg"
@@ -65,7 +86,7 @@ enum NextCall: Int {
 }
 
 /// Where the next definitions are; 0 where there is none.
-nonisolated(unsafe) private var nextPlaces = InlineArray<42, UInt>(repeating: 0)
+nonisolated(unsafe) private var nextPlaces = InlineArray<61, UInt>(repeating: 0)
 /// Bit n is set if call n is another library's than libc.
 nonisolated(unsafe) private var nextIsForeign: UInt64 = 0
 
@@ -98,64 +119,11 @@ func pass(_ call: NextCall, _ a: Int, _ b: Int, _ c: Int = 0, _ d: Int = 0, _ e:
 }
 
 /// The next definition of a call, if it is not libc's own, which only asks the kernel.
-private func foreign(_ call: NextCall) -> UnsafeMutableRawPointer? {
+func foreign(_ call: NextCall) -> UnsafeMutableRawPointer? {
     guard unsafe nextIsForeign >> UInt64(call.rawValue) & 1 != 0 else { return nil }
     return unsafe UnsafeMutableRawPointer(bitPattern: nextPlaces[call.rawValue])
 }
 
-// The program's own calls, carried out: by the kernel, or by the next library that wants to see them. Each answers as the
-// kernel does, with minus the error number.
-
-func nextMmap(_ address: UInt, _ size: Int, _ protection: Int32, _ flags: Int32, _ file: Int32, _ offset: Int) -> Int {
-    guard let function = unsafe foreign(.mmap64) ?? foreign(.mmap) else {
-        return lm_mmap(address, size, protection, flags, file, Int64(offset))
-    }
-    return AgentLock.away {
-        unsafe lm_call_next(
-            function, Int(bitPattern: address), size, Int(protection), Int(flags), Int(file), offset)
-    }
-}
-
-func nextMunmap(_ address: UInt, _ size: Int) -> Int32 {
-    guard let function = unsafe foreign(.munmap) else { return lm_munmap(address, size) }
-    return AgentLock.away { unsafe lm_call_next_int(function, Int(bitPattern: address), size, 0) }
-}
-
-func nextMadvise(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
-    guard let function = unsafe foreign(.madvise) else { return lm_madvise(address, size, advice) }
-    return AgentLock.away { unsafe lm_call_next_int(function, Int(bitPattern: address), size, Int(advice)) }
-}
-
-func nextMprotect(_ address: UInt, _ size: Int, _ protection: Int32) -> Int32 {
-    guard let function = unsafe foreign(.mprotect) else { return lm_mprotect(address, size, protection) }
-    return AgentLock.away { unsafe lm_call_next_int(function, Int(bitPattern: address), size, Int(protection)) }
-}
-
-func nextMremap(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32, _ address: UInt) -> Int {
-    guard let function = unsafe foreign(.mremap) else { return lm_mremap(old, oldSize, newSize, flags, address) }
-    return AgentLock.away {
-        unsafe lm_call_next(
-            function, Int(bitPattern: old), oldSize, newSize, Int(flags), Int(bitPattern: address), 0)
-    }
-}
-
-/// mlock, mlock2, munlock, mlockall or munlockall.
-func nextLock(_ call: NextCall, _ number: Int, _ a: Int, _ b: Int, _ c: Int) -> Int32 {
-    guard let function = unsafe foreign(call) else {
-        return Int32(truncatingIfNeeded: lm_system_call(number, a, b, c, 0, 0, 0))
-    }
-    return AgentLock.away { unsafe lm_call_next_int(function, a, b, c) }
-}
-
-func nextSetsockopt(_ socket: Int, _ level: Int, _ option: Int, _ value: Int, _ size: Int) -> Int32 {
-    guard let function = unsafe foreign(.setsockopt) else {
-        return Int32(
-            truncatingIfNeeded: lm_system_call(Int(LM_SYS_SETSOCKOPT), socket, level, option, value, size, 0))
-    }
-    return AgentLock.away { unsafe lm_call_next_int_5(function, socket, level, option, value, size) }
-}
-
-func nextSyscall(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int) -> Int {
-    guard let function = unsafe foreign(.syscall) else { return lm_system_call(number, a, b, c, d, e, f) }
-    return AgentLock.away { unsafe lm_call_next_syscall(function, number, a, b, c, d, e, f) }
-}
+/// Whether another library stands in for any of the calls.
+var someAreForeign: Bool { unsafe nextIsForeign != 0 }
+func word(_ path: UnsafePointer<CChar>?) -> Int { Int(bitPattern: path) }

@@ -3,7 +3,7 @@ internal import CLinuxMemory
 /// move_pages, which libnuma calls by number: a merged page that nobody has read yet is in no page table, and the kernel
 /// would say that there is no page. Pages over frames are read first.
 func movePages(_ process: Int, _ count: Int, _ pages: Int, _ nodes: Int, _ status: Int, _ flags: Int) -> Int {
-    let call = { lm_system_call(Int(LM_SYS_MOVE_PAGES), process, count, pages, nodes, status, flags) }
+    let call = { nextSyscall(Int(LM_SYS_MOVE_PAGES), process, count, pages, nodes, status, flags) }
     let result = call()
     let isOwn = process == 0 || process == Int(lm_process_id())
     guard result >= 0, isOwn, isWatching, count > 0, pages != 0, status != 0 else { return result }

@@ -4,7 +4,7 @@ internal import CLinuxMemory
 
 /// mbind: memory with a policy of its own is not merged, and frames would hand the policy on to their file.
 func bindForProgram(_ address: UInt, _ size: Int, _ mode: Int, _ nodes: Int, _ most: Int, _ flags: Int) -> Int {
-    let call = { lm_system_call(Int(LM_SYS_MBIND), Int(bitPattern: address), size, mode, nodes, most, flags) }
+    let call = { nextSyscall(Int(LM_SYS_MBIND), Int(bitPattern: address), size, mode, nodes, most, flags) }
     guard isWatching, !isAgentOff, let end = pageEnd(address, size), address < end else { return call() }
     unmergeBeforeCall(address, end)
     guard enterCall() else { return call() }
@@ -25,7 +25,7 @@ func policyForProgram(_ mode: Int, _ nodes: Int, _ most: Int, _ address: Int, _ 
         if ranges.hasFrames(page, page + 4096) { place = Int(bitPattern: agentMemory.bounds.start) }
         AgentLock.release()
     }
-    return lm_system_call(Int(LM_SYS_GET_MEMPOLICY), mode, nodes, most, place, flags, 0)
+    return nextSyscall(Int(LM_SYS_GET_MEMPOLICY), mode, nodes, most, place, flags, 0)
 }
 
 /// PR_SET_VMA_ANON_NAME: only anonymous memory can have a name.

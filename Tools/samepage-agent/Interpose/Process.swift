@@ -18,15 +18,20 @@ func controlForProgram(_ option: Int32, _ a: Int, _ b: Int, _ c: Int, _ d: Int) 
     }
     if option == Int32(LM_PR_SET_VMA) {
         return nameForProgram(UInt(bitPattern: b), c) {
-            Int32(truncatingIfNeeded: lm_system_call(Int(LM_SYS_PRCTL), Int(option), a, b, c, d, 0))
+            nextIntCall(.prctl, Int(LM_SYS_PRCTL), Int(option), a, b, c, d)
         }
     }
     guard option == Int32(LM_PR_SET_SECCOMP) else {
-        return Int32(truncatingIfNeeded: lm_system_call(Int(LM_SYS_PRCTL), Int(option), a, b, c, d, 0))
+        // What the calling thread alone gives up counts for the program's whole process.
+        if lm_is_given_up_by_thread(option) != 0, isAgentHere, lm_thread_id() == lm_process_id() {
+            return Int32(
+                truncatingIfNeeded: alone { Int(nextIntCall(.prctl, Int(LM_SYS_PRCTL), Int(option), a, b, c, d)) })
+        }
+        return nextIntCall(.prctl, Int(LM_SYS_PRCTL), Int(option), a, b, c, d)
     }
     return Int32(
         truncatingIfNeeded: filterByControl(a, b) {
-            lm_system_call(Int(LM_SYS_PRCTL), Int(option), a, b, c, d, 0)
+            Int(nextIntCall(.prctl, Int(LM_SYS_PRCTL), Int(option), a, b, c, d))
         })
 }
 

@@ -34,9 +34,7 @@ func controlDevice(_ descriptor: Int32, _ request: UInt, _ argument: Int) -> Int
 }
 
 private func callDevice(_ descriptor: Int32, _ request: UInt, _ argument: Int) -> Int32 {
-    Int32(
-        truncatingIfNeeded: lm_system_call(
-            Int(LM_SYS_IOCTL), Int(descriptor), Int(bitPattern: request), argument, 0, 0, 0))
+    nextIntCall(.ioctl, Int(LM_SYS_IOCTL), Int(descriptor), Int(bitPattern: request), argument)
 }
 
 /// Registers memory that we track, or that lies over frames. A page that was written since its merge stays over its frame,

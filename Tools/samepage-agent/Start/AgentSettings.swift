@@ -45,7 +45,8 @@ struct AgentSettings {
 
     /// Reads the environment: in the constructor only, while nobody changes it.
     mutating func read(_ environment: Environment) {
-        isOff = lm_page_size() != 4096 || lm_has_gained_rights() != 0 || isForeignGround()
+        // The filter is looked for before any call is made that the loader does not make itself.
+        isOff = lm_page_size() != 4096 || lm_has_gained_rights() != 0 || isForeignGround() || isFiltered()
         // Whoever set the variables may have fewer rights than the program.
         if isOff { return }
         youngUntil = now() + seconds(1)

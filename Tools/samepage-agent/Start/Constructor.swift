@@ -8,7 +8,7 @@ private func constructAgent(_ environment: Environment) {
     // Without address space of its own the agent would be in the program's way.
     if !isAgentOff, !agentMemory.reserve() { unsafe agentSettings.isOff = true }
     guard !isAgentOff else { return }
-    if mustStayOff(environment) {
+    if isUnmergedProgram(environment) {
         unsafe agentSettings.isOff = true
         return
     }

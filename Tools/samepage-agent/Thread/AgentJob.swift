@@ -54,11 +54,12 @@ private func tryJob(_ job: AgentJob, _ startsThread: Bool) -> Int? {
         _ = lm_set_signal_mask(mask)
         unsafe __errno_location().pointee = error
     }
+    if hasAgentDied { outliveAgent() }
     while unsafe lm_atomic_load(&agentThread.state) != 2 {
         if startsThread, startAgentThread() { break }
         // While this thread stands for the agent's, nobody starts that.
         if unsafe lm_atomic_replace(&agentThread.state, 0, 1) == 0 { continue }
-        let result = job.run()
+        let result = standIn(for: job)
         unsafe lm_atomic_store(&agentThread.state, 0)
         return result
     }
@@ -75,7 +76,10 @@ private func tryJob(_ job: AgentJob, _ startsThread: Bool) -> Int? {
             giveUpTurn()
             return nil
         }
-        if unsafe lm_futex_wait(&jobSlot.state, state, 100_000_000) == -Int32(LM_ETIMEDOUT) { ringDoorbell() }
+        if unsafe lm_futex_wait(&jobSlot.state, state, 100_000_000) == -Int32(LM_ETIMEDOUT) {
+            if hasAgentDied { return nil }
+            ringDoorbell()
+        }
     }
     let result = unsafe jobSlot.result
     unsafe lm_atomic_store(&jobSlot.state, JobSlot.empty)

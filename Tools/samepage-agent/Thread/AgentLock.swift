@@ -152,7 +152,9 @@ enum AgentLock {
             if unsafe lm_atomic_exchange(&word, 2) == 0 { break }
             let result = unsafe lm_futex_wait(&word, 2, 100_000_000)
             // Whoever held it at a fork that nobody told us of is not in this process.
-            if result == -Int32(LM_ETIMEDOUT), ForkSign.isMissing {
+            if result == -Int32(LM_ETIMEDOUT),
+                unsafe ForkSign.isMissing || lm_atomic_load_wide(&owner) == agentThread.pointer && hasAgentDied
+            {
                 unsafe lm_atomic_store(&waiting, isAgent ? 0 : 1)
                 break
             }

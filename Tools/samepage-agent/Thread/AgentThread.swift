@@ -78,6 +78,21 @@ func awaitGone() {
     while lm_signal_thread(process, Int32(bitPattern: number), 0) == 0 { lm_yield() }
 }
 
+/// Whether the agent's thread has ended with its process, while this one goes on with the same memory (clone with CLONE_VM).
+var hasAgentDied: Bool {
+    let (process, number) = unsafe (agentThread.process, lm_atomic_load(&agentThread.number))
+    guard number != 0, process != UInt32(bitPattern: lm_process_id()) else { return false }
+    let result = lm_signal_thread(Int32(bitPattern: process), Int32(bitPattern: number), 0)
+    return result != 0 && result != -Int32(LM_EPERM)
+}
+
+/// This process is all that is left of one whose agent has died. Nothing more is merged.
+func outliveAgent() {
+    guard AgentLock.acquire() else { return }
+    if hasAgentDied { becomeForkedChild(mayStartThread: false) }
+    AgentLock.release()
+}
+
 /// Whether malloc is another library's than libc, whose own never calls the functions that we interpose.
 func mallocIsForeign() -> Bool {
     if unsafe agentThread.mallocKind == 0 { unsafe agentThread.mallocKind = lm_malloc_is_of_libc() != 0 ? 1 : 2 }

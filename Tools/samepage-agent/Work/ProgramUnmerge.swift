@@ -9,6 +9,7 @@ import CLinuxMemory
 func unmergeForProgram(_ start: UInt, _ end: UInt, inPlace: Bool = false) -> Int32 {
     var result: Int32 = 0
     var done = WireWork()
+    openRemapperForJob()
     unmergeUnfit(start, end, &done)
     var cursor = start
     var goesOn = start < end
@@ -40,10 +41,6 @@ func unmergeForProgram(_ start: UInt, _ end: UInt, inPlace: Bool = false) -> Int
 /// rewritten, stays.
 func unmergeUnfit(_ start: UInt, _ end: UInt, _ done: inout WireWork) {
     guard withAgentLock({ ranges.hasUnfitFrames(start, end) }) else { return }
-    // A forked child has none before a daemon serves it. Its files must not be in the program's table.
-    if unsafe work.remapper == nil && UInt(lm_this_thread()) == agentThread.pointer {
-        _ = work.openRemapper(device: -1)
-    }
     guard AgentLock.acquire() else { return }
     defer { AgentLock.release() }
     guard let remapper = unsafe work.remapper else { return }

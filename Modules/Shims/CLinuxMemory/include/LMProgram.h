@@ -79,6 +79,33 @@ static inline long lm_call_next_syscall(void *function, long n, long a, long b, 
     return result == -1 ? -(long)*__errno_location() : result;
 }
 
+/// What the calling thread is at, in a call of its program.
+struct lm_call_state {
+    /// 1 while a call that was made by number (syscall) is carried out.
+    int is_by_number;
+    /// The number of the call that is being made by another library's function of that name, plus 1; 0 for none.
+    long passed_on;
+};
+
+/// That of the calling thread. The library is loaded with its program, so that there is room for it from the start.
+extern __thread struct lm_call_state lm_this_call __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+/// Sets ``lm_call_state/is_by_number`` of the calling thread, and answers what it was.
+static inline int lm_exchange_by_number(int value) {
+    int before = lm_this_call.is_by_number;
+    lm_this_call.is_by_number = value;
+    return before;
+}
+static inline int lm_is_by_number(void) { return lm_this_call.is_by_number; }
+
+/// Sets ``lm_call_state/passed_on`` of the calling thread, and answers what it was.
+static inline long lm_exchange_passed_on(long value) {
+    long before = lm_this_call.passed_on;
+    lm_this_call.passed_on = value;
+    return before;
+}
+static inline long lm_passed_on(void) { return lm_this_call.passed_on; }
+
 /// glibc's count of the threads that keep a process alive: whoever makes it 0 calls exit(). 0 where there is none.
 static inline uint32_t *lm_thread_count(void) { return (uint32_t *)dlsym((void *)0, "__nptl_nthreads"); }
 

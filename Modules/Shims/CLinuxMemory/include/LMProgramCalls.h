@@ -43,6 +43,7 @@ enum {
     LM_MSG_ZEROCOPY = 0x4000000,
     LM_ITIMER_VIRTUAL = 1,
     LM_ITIMER_PROF = 2,
+    LM_CLONE_NEWPID = 0x20000000,
 };
 
 enum { LM_ETIMEDOUT = 110, LM_EUSERS = 87 };
@@ -130,13 +131,16 @@ enum {
     LM_SYS_CLONE = SYS_clone,
     LM_SYS_CLONE3 = 435,
     LM_SYS_EXIT = SYS_exit,
+    LM_SYS_OPENAT = SYS_openat,
+    LM_SYS_OPENAT2 = 437,
+    LM_SYS_CLOSE = SYS_close,
     LM_SYS_UNSHARE = SYS_unshare,
+    LM_SYS_UMOUNT2 = SYS_umount2,
     LM_SYS_VMSPLICE = SYS_vmsplice,
     LM_SYS_SETSOCKOPT = SYS_setsockopt,
     LM_SYS_SETNS = SYS_setns,
     LM_SYS_MINCORE = SYS_mincore,
     LM_SYS_SETITIMER = SYS_setitimer,
-    LM_SYS_UMOUNT2 = SYS_umount2,
     LM_SYS_SENDTO = SYS_sendto,
     LM_SYS_SENDMSG = SYS_sendmsg,
     LM_SYS_SENDMMSG = SYS_sendmmsg,
@@ -145,8 +149,10 @@ enum {
     LM_SYS_CAPSET = SYS_capset,
 #ifdef SYS_fork
     LM_SYS_FORK = SYS_fork,
+    LM_SYS_OPEN = SYS_open,
 #else
     LM_SYS_FORK = -1,
+    LM_SYS_OPEN = -2,
 #endif
 };
 
@@ -167,6 +173,12 @@ static inline int lm_changes_rights(long number) {
         return 1;
     default: return 0;
     }
+}
+
+/// Whether an option of prctl changes what the calling thread alone is permitted: PR_SET_KEEPCAPS, PR_CAPBSET_DROP,
+/// PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT.
+static inline int lm_is_given_up_by_thread(int option) {
+    return option == 8 || option == 24 || option == 28 || option == 38 || option == 47;
 }
 
 #endif
