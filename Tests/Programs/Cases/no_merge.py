@@ -7,6 +7,7 @@ SOURCE = r'''
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 int main(void) {
     char *memory = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -14,7 +15,15 @@ int main(void) {
     madvise(memory, 1 << 20, MADV_MERGEABLE);
     usleep(300000);
     char line[256];
-    FILE *status = fopen("/proc/self/status", "r");
+    // Asked by another process: to the program itself no thread but its own shows.
+    char path[60];
+    snprintf(path, sizeof path, "/proc/%d/status", getpid());
+    pid_t child = fork();
+    if (child) {
+        waitpid(child, NULL, 0);
+        return 0;
+    }
+    FILE *status = fopen(path, "r");
     while (fgets(line, sizeof line, status))
         if (!strncmp(line, "Threads:", 8)) printf("%s", line + 8);
     return 0;
