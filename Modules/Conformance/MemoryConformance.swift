@@ -101,6 +101,7 @@ struct MemoryExamination<Harness: MemoryHarness> {
         check("zeros") { try $0.checkZeros() }
         check("writing to merged pages") { try $0.checkWritingMerged() }
         check("discarding merged pages") { try $0.checkDiscardingMerged() }
+        check("discarding before a merge") { try $0.checkDiscardingBeforeMerge() }
         check("unmerging") { try $0.checkUnmerging() }
         check("releasing") { try $0.checkReleasing() }
         check("several groups and areas") { try $0.checkSeveralGroups() }

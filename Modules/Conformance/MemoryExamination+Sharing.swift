@@ -70,6 +70,20 @@ extension MemoryExamination {
         finish(area, releasing: [row])
     }
 
+    mutating func checkDiscardingBeforeMerge() throws {
+        let bytes = content(1)
+        let area = try area([bytes, bytes, bytes])
+        harness.discard(page(area, 1))
+        harness.write(bytes, to: page(area, 1))
+        let row = mergeFounders(3, of: area, bytes)
+        let report = try observe(area)
+        expect(
+            report.absent.isDisjoint(with: [0, 1, 2]) && report.changed.isDisjoint(with: [0, 1, 2]),
+            "a page was discarded and filled again before it was merged, and is reported afterwards")
+        expectContents([bytes, bytes, bytes], of: area, "after a page was discarded, filled again and merged")
+        finish(area, releasing: [row])
+    }
+
     mutating func checkUnmerging() throws {
         let bytes = content(1)
         let area = try area([bytes, bytes, bytes, bytes])

@@ -72,6 +72,7 @@ public protocol PageObserver {
     /// - A page that held content when last observed and holds none now is `absent`. Pages that never existed may be
     ///   reported as absent again and again.
     /// - A page that is not reported is as it was: present and unchanged, merged, or absent.
+    /// - What happened to a page before it was merged is not reported any more: the merge has found out what it holds.
     /// - From this call on, later writes are noticed by the next one, however soon they come. A memory may report a page
     ///   that did not change, and must never fail to report one that did.
     ///

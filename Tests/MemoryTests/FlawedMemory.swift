@@ -6,6 +6,7 @@ import SimulatedMemory
 /// What can be wrong with a memory.
 enum Flaw: String, CaseIterable, Sendable {
     case missesWrites, missesSecondWrite, missesDiscards, reportsTooMuch, reportsMergedPages, marksUnaskedPages
+    case reportsOldDiscards
     case ignoresForgetting, keepsDroppedAreas
     case staleChecksums, skipsUnreadable, comparesSigned, comparesFirstHalf, neverGone
     case mergesBlindly, trustsDigests, mergesUnequalSilently, dropsZerosBlindly, swapsOutcomes, hidesRows, shortRows
@@ -14,7 +15,10 @@ enum Flaw: String, CaseIterable, Sendable {
 
     /// Whether the flaw shows only on a memory that tracks changes.
     var needsTracking: Bool {
-        [.missesWrites, .missesSecondWrite, .reportsTooMuch, .ignoresForgetting, .marksUnaskedPages].contains(self)
+        [
+            .missesWrites, .missesSecondWrite, .reportsTooMuch, .ignoresForgetting, .marksUnaskedPages,
+            .reportsOldDiscards,
+        ].contains(self)
     }
 }
 
@@ -60,6 +64,10 @@ struct FlawedMemory: MergeableMemory {
         case .reportsMergedPages:
             if runs.isEmpty || !tracksChanges, let page = mergedOnce.first(where: { $0.area == area }) {
                 runs.insert(ObservedRun(start: page.index, count: 1, state: .changed), at: 0)
+            }
+        case .reportsOldDiscards:
+            if runs.isEmpty, let page = mergedOnce.first(where: { $0.area == area }) {
+                runs = [ObservedRun(start: page.index, count: 1, state: .discarded)]
             }
         default: break
         }

@@ -153,6 +153,8 @@ extension InProcessMemory {
             outcome.sites[work.site] = SiteOutcome(result)
             if result == .merged {
                 region.setFrame(work.frame, at: work.page.index)
+                // What was discarded since it was last observed, and filled again, is merged as it is now.
+                region.forgetDiscard(of: work.page.index)
             } else if result.isRefusal {
                 region.refused.insert(work.page.index)
             }

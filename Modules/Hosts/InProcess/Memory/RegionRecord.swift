@@ -133,6 +133,11 @@ final class RegionRecord {
         for page in pages { discarded.insert(page) }
     }
 
+    /// Leaves a page out of the next observation's discarded ones.
+    func forgetDiscard(of page: UInt32) {
+        if !discarded.isEmpty { discarded[Int(page >> 6)] &= ~(1 << UInt64(page & 63)) }
+    }
+
     /// Runs of pages in a range that were discarded since this was last asked.
     func takeDiscarded(in pages: Range<UInt32>) -> [Range<UInt32>] {
         let runs = discarded.take(pages)
