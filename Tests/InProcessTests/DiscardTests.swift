@@ -28,5 +28,21 @@ extension RealMemory {
             #expect(counters.pagesShared == 120 && counters.pagesSharing == 120, "\(counters)")
             #expect(try region.wrongPages(seed: seed).isEmpty)
         }
+
+        @Test("Pages of zeros that were given back do not count as such once the program has discarded them")
+        func discardedZeros() throws {
+            let merger = try InProcessMerger.quiet()
+            let region = try MergeableRegion.allocate(byteCount: 64 * pageSize, in: merger)
+            try region.fill { $0 < 48 ? 0 : $0 }
+            #expect(try merger.mergeNow().zeroPages == 48)
+            try region.discard(8 * pageSize..<16 * pageSize)
+            try region.discard(40 * pageSize..<56 * pageSize)
+            // Written since: neither given back nor discarded.
+            try region.poke(44, 7)
+            let counters = try merger.scan()
+            #expect(counters.zeroPages == 32, "\(counters)")
+            let census = try region.census()
+            #expect(census.items == 9, "\(census)")
+        }
     }
 }

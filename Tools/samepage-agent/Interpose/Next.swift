@@ -126,4 +126,5 @@ func foreign(_ call: NextCall) -> UnsafeMutableRawPointer? {
 
 /// Whether another library stands in for any of the calls.
 var someAreForeign: Bool { unsafe nextIsForeign != 0 }
+
 func word(_ path: UnsafePointer<CChar>?) -> Int { Int(bitPattern: path) }

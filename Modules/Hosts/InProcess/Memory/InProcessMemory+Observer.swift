@@ -23,7 +23,7 @@ extension InProcessMemory: PageObserver {
             retrack(region, 0..<region.pageCount)
         }
         reportDiscarded(region, range, into: &runs)
-        let absentRuns = runs.count
+        let discardedRuns = runs.count
         var next = range.lowerBound
         while next < range.upperBound {
             // Writers wait for a scan where they are trapped.
@@ -38,7 +38,7 @@ extension InProcessMemory: PageObserver {
                 break
             }
         }
-        if absentRuns > 0 { runs = InProcessMemory.joining(runs[..<absentRuns], runs[absentRuns...]) }
+        if discardedRuns > 0 { runs = InProcessMemory.joining(runs[..<discardedRuns], runs[discardedRuns...]) }
     }
 
     /// Pages of one scan where writers wait for it.
@@ -57,12 +57,12 @@ extension InProcessMemory: PageObserver {
 
     /// Puts discarded pages between those that were written. A page that was discarded and written since is written.
     private static func joining(
-        _ absent: ArraySlice<ObservedRun>, _ changed: ArraySlice<ObservedRun>
+        _ discarded: ArraySlice<ObservedRun>, _ changed: ArraySlice<ObservedRun>
     ) -> [ObservedRun] {
         var joined = Array(changed)
         var next = changed.startIndex
         var covered: UInt32 = 0
-        for run in absent.sorted(by: { $0.start < $1.start }) {
+        for run in discarded.sorted(by: { $0.start < $1.start }) {
             // Discards may overlap one another.
             var start = max(run.start, covered)
             let end = run.start + run.count
@@ -72,7 +72,7 @@ extension InProcessMemory: PageObserver {
             while start < end {
                 let isBefore = written < changed.endIndex && changed[written].start < end
                 let stop = isBefore ? max(start, changed[written].start) : end
-                if start < stop { joined.append(ObservedRun(start: start, count: stop - start, state: .absent)) }
+                if start < stop { joined.append(ObservedRun(start: start, count: stop - start, state: run.state)) }
                 guard isBefore else { break }
                 start = max(start, changed[written].start + changed[written].count)
                 written += 1

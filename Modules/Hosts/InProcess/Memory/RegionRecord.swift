@@ -72,6 +72,7 @@ final class RegionRecord {
         // SAFETY: callers keep to the region's pages.
         unsafe frames[Int(page)] = frame.map { $0.rawValue + 1 } ?? 0
         rewritten.remove(page)
+        refused.remove(page)
     }
 
     /// Whether a page over a frame is known to have been written since. It stays as it is, and is no candidate, until it is
@@ -134,9 +135,7 @@ final class RegionRecord {
     }
 
     /// Leaves a page out of the next observation's discarded ones.
-    func forgetDiscard(of page: UInt32) {
-        if !discarded.isEmpty { discarded[Int(page >> 6)] &= ~(1 << UInt64(page & 63)) }
-    }
+    func forgetDiscard(of page: UInt32) { discarded.remove(page) }
 
     /// Runs of pages in a range that were discarded since this was last asked.
     func takeDiscarded(in pages: Range<UInt32>) -> [Range<UInt32>] {
