@@ -43,6 +43,13 @@ extension FakeAgent {
         case .observe:
             let (body, runs) = observe(buffer.take(WireRange.self)!)
             return reply(body, runs)
+        case .quiet:
+            var quiet: [UInt8] = []
+            for _ in 0..<head.count {
+                let pages = memory.areas[buffer.take(UInt32.self)!] ?? []
+                quiet.append(pages.contains { $0.isChanged || $0.isDiscarded } ? 0 : 1)
+            }
+            return reply(WireQuiet(), quiet)
         case .checksum:
             var set = WirePageSet()
             var digests: [WireDigest] = []

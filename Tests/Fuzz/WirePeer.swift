@@ -164,6 +164,9 @@ final class WirePeer: @unchecked Sendable {
         case .merge, .unmerge:
             entries = Int(head.count)
             answer = Self.bytes(WireWork()) + [UInt8](repeating: RemapOutcome.merged.rawValue, count: entries)
+        case .quiet:
+            entries = Int(head.count)
+            answer = Self.bytes(WireQuiet()) + (0..<entries).map { UInt8(truncatingIfNeeded: $0 % 2) }
         case .evacuate: answer = Self.bytes(WireWork())
         case .statistics: answer = Self.bytes(WireStatistics())
         default: break

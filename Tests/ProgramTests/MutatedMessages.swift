@@ -48,7 +48,7 @@ struct MutatedMessages {
         func list(_ kind: WireKind) -> [UInt8] {
             head(kind, pages.count) + pages.flatMap { bytes(of: WirePage(area: area.area, index: $0)) }
         }
-        switch Int.random(in: 0..<12, using: &random) {
+        switch Int.random(in: 0..<13, using: &random) {
         case 0..<3:
             let sites = pages.map { page in
                 let kind = LyingSegment.Frame.allCases.randomElement(using: &random)!
@@ -65,6 +65,7 @@ struct MutatedMessages {
         case 7: return (head(.evacuate) + bytes(of: WireSegment(number: 0)), false)
         case 8: return (head(.statistics), false)
         case 9: return (head(.settings) + bytes(of: WireSettings()), false)
+        case 11: return (head(.quiet, 2) + bytes(of: area.area) + bytes(of: UInt32(7)), false)
         case 10: return (head(.segment) + bytes(of: WireSegment(number: 0)), true)
         default: return (head(.dropSegment) + bytes(of: WireSegment(number: 0)), false)
         }

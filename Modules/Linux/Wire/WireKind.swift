@@ -60,6 +60,9 @@ public enum WireKind: UInt16, Sendable {
     /// ``WireRange``: give pages of an area memory of their own again, whatever frame they lie over. Answer:
     /// ``WireUnshared``.
     case unshare = 40
+    /// Entries: numbers of areas, 4 bytes each, at most ``WireLimit/areasOfMessage``. Answer: ``WireQuiet``, entries: a byte
+    /// for each area, 1 where an observation of all of it would have nothing to tell; such an area counts as observed.
+    case quiet = 41
 }
 
 /// What both sides hold each other to.

@@ -31,7 +31,7 @@ public struct WireHello: Sendable, BitwiseCopyable {
     public var version: UInt32 = WireLimit.version
     /// Bytes in a page of the process.
     public var pageSize: UInt32 = 0
-    /// ``mergeAny``, ``forked``, ``starts``, ``asks``, ``signsNews``.
+    /// ``mergeAny``, ``forked``, ``starts``, ``asks``, ``signsNews``, ``tellsQuiet``.
     public var flags: UInt32 = 0
     /// How much of userfaultfd the process has by itself (raw value of `RemapFeatures.Userfault`).
     public var userfault: UInt32 = 0
@@ -51,6 +51,8 @@ public struct WireHello: Sendable, BitwiseCopyable {
     /// The agent makes a page fault for whatever there is to tell that no write of the program shows, and fills in all of
     /// ``WireObserved``: while the process has no page fault, nothing need be asked of it.
     public static var signsNews: UInt32 { 16 }
+    /// The agent answers ``WireKind/quiet``.
+    public static var tellsQuiet: UInt32 { 32 }
 
     /// Zeros, and the version.
     @inlinable

@@ -18,6 +18,19 @@ public struct WireObserved: Sendable, BitwiseCopyable {
     public init() {}
 }
 
+/// The answer to the question which areas have nothing to tell.
+@frozen
+public struct WireQuiet: Sendable, BitwiseCopyable {
+    /// System calls made.
+    public var systemCalls: UInt32 = 0
+    /// As ``WireObserved/cpuMicroseconds``.
+    public var cpuMicroseconds: UInt32 = 0
+
+    /// Zeros.
+    @inlinable
+    public init() {}
+}
+
 /// Neighbouring pages in the same state.
 @frozen
 public struct WireRun: Sendable, BitwiseCopyable {

@@ -15,6 +15,7 @@ func answerRequest(_ kind: WireKind, _ header: WireHeader, _ message: inout Wire
     case .evacuate: return answerEvacuate(header, &message)
     case .statistics: return answerStatistics(header, &message)
     case .unshare: return answerUnshare(header, &message)
+    case .quiet: return answerQuiet(header, &message)
     default: return false
     }
 }
@@ -58,6 +59,20 @@ private func answerObserve(_ header: WireHeader, _ message: inout WireBuffer) ->
     _ = answer.append(found.head)
     // SAFETY: so many runs were filled in.
     for place in 0..<found.runs { _ = answer.append(unsafe buffers.runs[place]) }
+    send(answer)
+    return true
+}
+
+private func answerQuiet(_ header: WireHeader, _ message: inout WireBuffer) -> Bool {
+    guard let areas = unsafe list(header, message, of: UInt32.self, limit: WireLimit.areasOfMessage) else {
+        return false
+    }
+    let count = Int(header.count)
+    let found = unsafe findQuiet(areas, count: count)
+    var answer = beginAnswer(header, count: count)
+    _ = answer.append(found)
+    // SAFETY: a state for each area.
+    for place in 0..<count { _ = answer.append(unsafe buffers.states[place]) }
     send(answer)
     return true
 }

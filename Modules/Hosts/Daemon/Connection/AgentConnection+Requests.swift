@@ -26,7 +26,7 @@ extension AgentConnection {
         guard transmit() else { return false }
         requests += 1
         switch kind {
-        case .observe, .checksum, .upload, .statistics: break
+        case .observe, .quiet, .checksum, .upload, .statistics: break
         default: disturbances += 1
         }
         awaited = Awaited(kind: kind, sequence: sequence, sent: now, area: area)

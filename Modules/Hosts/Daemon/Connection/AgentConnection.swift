@@ -74,6 +74,8 @@ package final class AgentConnection {
     /// Counts the page faults of the process; `nil` until it is needed, and where it cannot be: it is tried again then.
     var faultCount: FaultCount?
     var nextFaultCount: UInt64 = 0
+    /// Observations of its areas in the merger's wake-up of a number, and in the one before.
+    var observations: (wakeUp: UInt64, count: Int, before: Int) = (0, 0, 0)
     /// The count at the wake-up of a number.
     var lastFaults: (wakeUp: UInt64, count: UInt64?) = (0, nil)
     /// What the agent's thread has used, as it last said, and what its process had used then; `nil` before it said anything.

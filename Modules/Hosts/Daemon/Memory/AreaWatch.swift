@@ -15,6 +15,9 @@ package final class AreaWatch {
     /// else.
     package static let longestQuiet: UInt64 = 30_000_000_000
 
+    /// Whether all of the area was observed at some time, and nothing failed since.
+    package var isKnown: Bool { faults != nil }
+
     /// Whether nothing can have happened to pages of the area since it was observed, all of it.
     package func isQuiet(_ pageCount: UInt32, faults: UInt64?, now: UInt64, disturbances: UInt64) -> Bool {
         guard let before = self.faults, let faults, covered == pageCount else { return false }

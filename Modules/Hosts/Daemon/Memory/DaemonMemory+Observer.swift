@@ -21,6 +21,7 @@ extension DaemonMemory: PageObserver {
         takeUnsure(area, range, on: connection, into: &runs)
         let signsNews = connection.hello.flags & WireHello.signsNews != 0
         let faults = signsNews && wakeUp != 0 ? connection.faults(at: wakeUp) : nil
+        if let faults { findQuiet(on: connection, faults: faults) }
         let disturbances = connection.disturbances
         if record.watch.isQuiet(record.pageCount, faults: faults, now: wakeUpTime, disturbances: disturbances) {
             return
