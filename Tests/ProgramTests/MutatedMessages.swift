@@ -65,8 +65,8 @@ struct MutatedMessages {
         case 7: return (head(.evacuate) + bytes(of: WireSegment(number: 0)), false)
         case 8: return (head(.statistics), false)
         case 9: return (head(.settings) + bytes(of: WireSettings()), false)
-        case 11: return (head(.quiet, 2) + bytes(of: area.area) + bytes(of: UInt32(7)), false)
         case 10: return (head(.segment) + bytes(of: WireSegment(number: 0)), true)
+        case 11: return (head(.quiet, 2) + bytes(of: area.area) + bytes(of: UInt32(7)), false)
         default: return (head(.dropSegment) + bytes(of: WireSegment(number: 0)), false)
         }
     }

@@ -7,23 +7,32 @@ import CLinuxMemory
 func findQuiet(_ areas: UnsafePointer<UInt32>, count: Int) -> WireQuiet {
     NewsSign.takeBack()
     let time = now()
+    let start = lm_kernel_clock(Int32(LM_CLOCK_THREAD_CPU))
     var answer = WireQuiet()
+    var isInTime = true
     for place in 0..<count {
         // SAFETY: places below the number of areas, and a state for each.
         let area = unsafe areas[place]
-        let hasNothing = withAgentLock { isQuiet(area, at: time, &answer) }
+        let hasNothing = isInTime && withAgentLock { isQuiet(area, at: time, &answer) }
         unsafe buffers.states[place] = hasNothing ? 1 : 0
-        if place % 16 == 15 { pauseForJobs() }
+        guard place % 16 == 15, isInTime else { continue }
+        pauseForJobs()
+        isInTime = lm_kernel_clock(Int32(LM_CLOCK_THREAD_CPU)) - start < longestLook
     }
     answer.cpuMicroseconds = UInt32(truncatingIfNeeded: lm_kernel_clock(Int32(LM_CLOCK_THREAD_CPU)) / 1000)
     return answer
 }
 
-/// Whether no page of an area was written since it was observed, and nothing else is to be told. The lock is held.
+/// Nanoseconds of CPU time after which the rest is left to observations.
+private var longestLook: UInt64 { 500_000 }
+
+/// Whether no page of an area was written since it was observed, and nothing else is to be told. The lock is held. Of a large
+/// area nothing is said: the look would take long.
 private func isQuiet(_ area: UInt32, at time: UInt64, _ answer: inout WireQuiet) -> Bool {
     trap.news.take()
     guard let range = unsafe ranges.find(area: area), unsafe range.isServed, let remapper = unsafe work.remapper,
-        unsafe range.pointee.flags & (AgentRange.isNews | AgentRange.hasGaps | AgentRange.hasUntracked) == 0
+        unsafe range.pointee.flags & (AgentRange.isNews | AgentRange.hasGaps | AgentRange.hasUntracked) == 0,
+        unsafe range.pointee.pageCount <= AgentBuffers.scanLength
     else { return false }
     // SAFETY: the pages belong to the range; the buffer has room for one run.
     let scan = unsafe remapper.pointee.tracker.list(

@@ -15,8 +15,11 @@ package final class AreaWatch {
     /// else.
     package static let longestQuiet: UInt64 = 30_000_000_000
 
-    /// Whether all of the area was observed at some time, and nothing failed since.
+    /// Whether the area was observed at some time, from its first page on, and nothing failed since.
     package var isKnown: Bool { faults != nil }
+    /// The wake-up from which on it may be asked about together with others, and whether it had something to tell the last time.
+    package var nextQuestion: UInt64 = 0
+    package var hadSomething = false
 
     /// Whether nothing can have happened to pages of the area since it was observed, all of it.
     package func isQuiet(_ pageCount: UInt32, faults: UInt64?, now: UInt64, disturbances: UInt64) -> Bool {

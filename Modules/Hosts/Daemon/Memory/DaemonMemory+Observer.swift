@@ -21,11 +21,13 @@ extension DaemonMemory: PageObserver {
         takeUnsure(area, range, on: connection, into: &runs)
         let signsNews = connection.hello.flags & WireHello.signsNews != 0
         let faults = signsNews && wakeUp != 0 ? connection.faults(at: wakeUp) : nil
-        if let faults { findQuiet(on: connection, faults: faults) }
         let disturbances = connection.disturbances
-        if record.watch.isQuiet(record.pageCount, faults: faults, now: wakeUpTime, disturbances: disturbances) {
-            return
+        let isQuiet = {
+            record.watch.isQuiet(
+                record.pageCount, faults: faults, now: self.wakeUpTime, disturbances: disturbances)
         }
+        if isQuiet() { return }
+        if let faults, findQuiet(from: area, on: connection, faults: faults), isQuiet() { return }
         var nextTick: UInt16 = 0
         var isComplete = false
         defer {

@@ -2,55 +2,65 @@ import PageMemory
 import Wire
 
 extension DaemonMemory {
-    /// Areas of which so many are observed in one wake-up are first asked about together.
+    /// Where so many areas were observed one by one in a wake-up they are first asked about together in the next.
     private static let fewestTogether = 4
-    /// Pages of the largest area that is asked about so: a look at it holds up nobody for long.
-    private static let mostPagesTogether: UInt32 = 1 << 16
+    /// Pages of the largest area that is asked about so, and of all together: the agent has 0.5 ms.
+    private static let mostPages = 1 << 14
+    private static let mostPagesTogether = 1 << 18
+    /// For so many wake-ups an area that had something to tell twice is observed without such a question.
+    private static let patience: UInt64 = 8
 
-    /// Finds out by one question, once a wake-up, which areas of a client have nothing to tell, where the merger looks at many
-    /// of them. Whatever the answer, nothing is missed: the others are observed, and those that are quiet count as such only
-    /// until the process has its next page fault.
+    /// Finds out by one question, once a wake-up, which areas of a client have nothing to tell, from the one that is to be
+    /// observed on. Whatever the answer, nothing is missed: the others are observed, and those that are quiet count as such
+    /// only until the process has its next page fault.
     ///
     /// - Parameter faults: The page faults of the process, counted before.
-    func findQuiet(on connection: AgentConnection, faults: UInt64) {
-        guard connection.hello.flags & WireHello.tellsQuiet != 0, connection.isFirstObservation(at: wakeUp) else { return }
-        guard connection.observations.before >= Self.fewestTogether else { return }
-        var asked: [(number: UInt32, area: AreaID)] = []
-        for (number, area) in connection.areas {
-            guard let record = record(of: area), record.pageCount <= Self.mostPagesTogether, record.watch.isKnown,
-                unsure[area] == nil,
+    /// - Returns: Whether it asked.
+    func findQuiet(from first: AreaID, on connection: AgentConnection, faults: UInt64) -> Bool {
+        guard connection.hello.flags & WireHello.tellsQuiet != 0, connection.isFirstObservation(at: wakeUp) else {
+            return false
+        }
+        let most = min(2 * connection.observations.before, WireLimit.areasOfMessage)
+        guard most >= Self.fewestTogether else { return false }
+        var asked: [(area: AreaID, number: UInt32)] = []
+        var pages = 0
+        connection.forEachArea(from: first, most: most) { area, number in
+            guard let record = record(of: area), record.pageCount <= Self.mostPages, record.watch.isKnown,
+                wakeUp >= record.watch.nextQuestion,
                 !record.watch.isQuiet(
                     record.pageCount, faults: faults, now: wakeUpTime, disturbances: connection.disturbances)
-            else { continue }
-            asked.append((number, area))
+            else { return true }
+            pages += Int(record.pageCount)
+            guard pages <= Self.mostPagesTogether else { return false }
+            asked.append((area, number))
+            return true
         }
-        guard asked.count >= Self.fewestTogether, connection.lateRuns.isEmpty else { return }
-        var next = asked[...]
-        while !next.isEmpty {
-            let some = next.prefix(WireLimit.areasOfMessage)
-            guard ask(some, on: connection, faults: faults) else { return }
-            next = next.dropFirst(some.count)
-        }
+        guard asked.count >= Self.fewestTogether else { return false }
+        ask(asked, on: connection, faults: faults)
+        return true
     }
 
-    /// One question; `false` when the connection is dead, or its process stopped.
-    private func ask(
-        _ areas: ArraySlice<(number: UInt32, area: AreaID)>, on connection: AgentConnection, faults: UInt64
-    ) -> Bool {
+    private func ask(_ areas: [(area: AreaID, number: UInt32)], on connection: AgentConnection, faults: UInt64) {
         connection.beginRequest(.quiet)
-        for (number, _) in areas { connection.append(number) }
+        for (_, number) in areas { connection.append(number) }
         guard connection.post(.quiet, entries: areas.count),
             let answer = connection.collect(WireQuiet.self, entries: areas.count...areas.count, of: UInt8.self)
-        else { return false }
+        else { return }
         counted.agentSystemCalls &+= UInt64(answer.body.systemCalls)
         cpuOfAgents &+= connection.noteCPU(microseconds: answer.body.cpuMicroseconds)
-        for (_, area) in areas {
-            guard connection.takeEntry(UInt8.self) == 1, let record = record(of: area) else { continue }
+        connection.observations.count += areas.count
+        for (area, _) in areas {
+            guard let isQuiet = connection.takeEntry(UInt8.self), let record = record(of: area) else { continue }
+            guard isQuiet == 1 else {
+                record.watch.nextQuestion = record.watch.hadSomething ? wakeUp + Self.patience : 0
+                record.watch.hadSomething = true
+                continue
+            }
+            record.watch.hadSomething = false
             record.watch.noteObserved(
                 0..<record.pageCount, faults: faults, now: wakeUpTime, next: 0,
                 disturbances: connection.disturbances)
         }
-        return true
     }
 }
 
@@ -61,7 +71,8 @@ extension AgentConnection {
             observations.count += 1
             return false
         }
-        observations = (wakeUp, 1, observations.count)
+        // Few in between do not mean that there will be few again.
+        observations = (wakeUp, 1, max(observations.count, observations.before - (observations.before + 7) / 8))
         return true
     }
 }
