@@ -55,7 +55,7 @@ struct PriceTests {
     @Test("an area is quiet only when all of it was observed and no fault, no request and no scan came since")
     func watch() {
         let watch = AreaWatch()
-        #expect(!watch.isQuiet(100, faults: 5, now: 0, disturbances: 0))
+        #expect(!watch.isQuiet(100, faults: 5, now: 0, disturbances: 0) && !watch.isKnown)
         watch.noteObserved(0..<50, faults: 5, now: 7, next: 0, disturbances: 0)
         #expect(!watch.isQuiet(100, faults: 5, now: 7, disturbances: 0))
         watch.noteObserved(50..<100, faults: 6, now: 7, next: 0, disturbances: 0)
@@ -77,8 +77,9 @@ struct PriceTests {
         watch.noteObserved(60..<100, faults: 5, now: 14, next: 0, disturbances: 0)
         #expect(!watch.isQuiet(100, faults: 5, now: 14, disturbances: 0))
         watch.noteObserved(0..<100, faults: 5, now: 14, next: 0, disturbances: 0)
+        #expect(watch.isKnown)
         watch.forget()
-        #expect(!watch.isQuiet(100, faults: 5, now: 14, disturbances: 0))
+        #expect(!watch.isQuiet(100, faults: 5, now: 14, disturbances: 0) && !watch.isKnown)
     }
 
     @Test("the kernel's count of page faults grows with each page that is written first")

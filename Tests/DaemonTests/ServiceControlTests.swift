@@ -77,35 +77,6 @@ extension ServiceTests {
             try await rig.stop()
         }
 
-        @Test("areas that have nothing to tell are asked about together, and what changes in one is found")
-        func together() async throws {
-            let rig = try await ServiceRig()
-            let agent = try rig.client([1, 1]) { $0.flags = WireHello.signsNews | WireHello.tellsQuiet }
-            for area in 2...12 as ClosedRange<UInt32> { agent.add(area, seeds: [UInt64(area), 1]) }
-            #expect(eventually { (try? rig.daemon.counters().pagesSharing) == 12 })
-            let asked = { agent.locked { (agent.received[.quiet] ?? 0, agent.received[.observe] ?? 0) } }
-            // A page fault of this process, which is the agent's, too.
-            let fault = {
-                let flags = Int32(LM_MAP_PRIVATE | LM_MAP_ANONYMOUS)
-                let fresh = lm_mmap(0, pageSize, Int32(LM_PROT_READ | LM_PROT_WRITE), flags, -1, 0)
-                // SAFETY: a page that was just mapped.
-                unsafe UnsafeMutablePointer<UInt8>(bitPattern: UInt(bitPattern: fresh))!.pointee = 1
-                _ = lm_munmap(UInt(bitPattern: fresh), pageSize)
-            }
-            #expect(
-                eventually {
-                    let before = asked()
-                    fault()
-                    usleep(300_000)
-                    let after = asked()
-                    return after.0 > before.0 && after.1 == before.1
-                })
-            agent.write(7, 0, seed: 1)
-            fault()
-            #expect(eventually { (try? rig.daemon.counters().pagesSharing) == 13 })
-            try await rig.stop()
-        }
-
         @Test("a run 2 that cannot be finished leaves run at 0 and says how many pages stay merged")
         func unmergeFails() async throws {
             let rig = try await ServiceRig()

@@ -14,6 +14,7 @@ struct WireTests {
         #expect(MemoryLayout<WireSegment>.size == 8)
         #expect(MemoryLayout<WireRange>.size == 16)
         #expect(MemoryLayout<WireObserved>.size == 16)
+        #expect(MemoryLayout<WireQuiet>.size == 8)
         #expect(MemoryLayout<WireRun>.size == 8)
         #expect(MemoryLayout<WirePage>.size == 8)
         #expect(MemoryLayout<WirePageSet>.size == 64)
@@ -35,6 +36,7 @@ struct WireTests {
         #expect(
             head + MemoryLayout<WireObserved>.size + WireLimit.runs * MemoryLayout<WireRun>.size <= WireLimit.message)
         #expect(head + WireLimit.areasOfMessage * MemoryLayout<WireArea>.size <= WireLimit.message)
+        #expect(head + MemoryLayout<WireQuiet>.size + WireLimit.areasOfMessage <= WireLimit.message)
         #expect(WireLimit.uploadPages <= WireLimit.pages)
         #expect(UInt64(WireLimit.segments) * UInt64(WireLimit.framesOfSegment) < 1 << 28 - 1)
     }

@@ -33,6 +33,12 @@ struct BadMessage: Sendable, CustomTestStringConvertible {
         BadMessage(name: "an observation that may say nothing") {
             head(.observe) + ProgramTests.bytes(of: WireRange(area: $0, count: 10))
         },
+        BadMessage(name: "a question about more areas than one may have") {
+            question(count: WireLimit.areasOfMessage + 1, [UInt32](repeating: $0, count: WireLimit.areasOfMessage + 1))
+        },
+        BadMessage(name: "a question about more areas than are there") { question(count: 2, [$0]) },
+        BadMessage(name: "a question about fewer areas than are there") { question(count: 1, [$0, $0]) },
+        BadMessage(name: "a question cut within an area") { Array(question(count: 2, [$0, $0]).dropLast()) },
         BadMessage(name: "a segment without a file") { _ in segment(0) },
         BadMessage(name: "a file that is no segment", passesDescriptor: true) { _ in segment(0) },
         BadMessage(name: "a segment beyond the last", passesDescriptor: true) { _ in segment(WireLimit.segments) },
@@ -48,6 +54,10 @@ struct BadMessage: Sendable, CustomTestStringConvertible {
 
     private static func site(_ area: UInt32, _ index: UInt32, _ frame: UInt32) -> [UInt8] {
         ProgramTests.bytes(of: WireSite(area: area, index: index, frame: frame))
+    }
+
+    private static func question(count: Int, _ areas: [UInt32]) -> [UInt8] {
+        head(.quiet, count: count) + areas.flatMap { ProgramTests.bytes(of: $0) }
     }
 
     private static func segment(_ number: UInt32) -> [UInt8] {

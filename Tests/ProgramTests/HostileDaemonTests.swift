@@ -180,7 +180,7 @@ private struct Lies: CustomStringConvertible {
 
     /// One request, of any kind that a daemon may make.
     mutating func ask(_ daemon: StandInDaemon, _ random: inout SplitMix64) async throws {
-        switch random.next() % 20 {
+        switch random.next() % 21 {
         case 0..<10: try await merge(daemon, &random)
         case 10..<12: try await list(.unmerge, most: WireLimit.pages, daemon, &random)
         case 12..<14: _ = try await request(.observe, bytes(of: someRange(&random)), daemon)
@@ -189,12 +189,26 @@ private struct Lies: CustomStringConvertible {
         case 16: _ = try await request(.forget, bytes(of: someRange(&random)), daemon)
         case 17: _ = try await request(.evacuate, bytes(of: WireSegment(number: UInt32(random.next() % 3))), daemon)
         case 18: _ = try await request(.statistics, [], daemon)
+        case 19: try await askForQuiet(daemon, &random)
         default:
             // Gone, and there again under the same number.
             try daemon.send(bytes(of: WireHeader(.dropSegment)) + bytes(of: WireSegment(number: 0)))
             if random.next() % 2 == 0 { try await merge(daemon, &random) }
             try offerSegment(daemon)
         }
+    }
+
+    /// A question about the area and others that nobody has, in any order and again and again.
+    private mutating func askForQuiet(_ daemon: StandInDaemon, _ random: inout SplitMix64) async throws {
+        let count = Int(random.next() % UInt64(WireLimit.areasOfMessage + 1))
+        let areas = (0..<count).map { _ in
+            random.next() % 2 == 0 ? area.area : UInt32(truncatingIfNeeded: random.next() >> (32 + random.next() % 32))
+        }
+        let body = areas.flatMap { bytes(of: $0) }
+        guard let answer = try await request(.quiet, count: count, body, daemon) else { return }
+        let said = answer.dropFirst(MemoryLayout<WireQuiet>.size)
+        #expect(said.count == count && said.allSatisfy { $0 <= 1 })
+        #expect(zip(areas, said).allSatisfy { $0 == area.area || $1 == 0 }, "areas that nobody has are quiet")
     }
 
     /// A request of a list of pages, now and then of an area that nobody has.

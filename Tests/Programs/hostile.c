@@ -37,7 +37,7 @@ static void noise(void) {
         size_t size = chance(3) ? chance(200) : chance(sizeof bytes);
         fill_random(bytes, size);
         // Often a kind that exists, so that what follows is looked at.
-        static const unsigned char kinds[] = {1, 2, 3, 16, 18, 32, 33, 34, 35, 36, 37, 38, 39};
+        static const unsigned char kinds[] = {1, 2, 3, 16, 18, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41};
         if (size > 4 && chance(2)) {
             memset(bytes, 0, 4);
             bytes[0] = kinds[chance(sizeof kinds)];
@@ -117,7 +117,7 @@ static void answers(void) {
     fill_random(rest, 4096);
     static int round;
     if (round++ % 2) {
-        say(s, (uint16_t)(OBSERVE + chance(8)), 1, (uint32_t)chance(600), chance(3), rest, chance(LONGEST));
+        say(s, (uint16_t)(OBSERVE + chance(10)), 1, (uint32_t)chance(600), chance(3), rest, chance(LONGEST));
     } else {
         add_area(s, 1, 0x10000, 512);
         struct message m;
@@ -126,7 +126,7 @@ static void answers(void) {
             int is_right = round % 4 == 1;
             uint64_t sequence = is_right ? m.head.sequence : m.head.sequence + 1 - chance(3);
             uint32_t entries = chance(2) ? (uint32_t)chance(3000) : UINT32_MAX - (uint32_t)chance(3);
-            uint16_t kind = is_right ? m.head.kind : (uint16_t)(OBSERVE + chance(8));
+            uint16_t kind = is_right ? m.head.kind : (uint16_t)(OBSERVE + chance(10));
             say(s, kind, 1, entries, sequence, rest, 1 + 2 * chance(LONGEST / 2));
         }
     }

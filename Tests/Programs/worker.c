@@ -8,7 +8,7 @@
 ///     remark STEP        while it acts, of each STEP-th page of the first half, which `act` only reads:
 ///                        MADV_UNMERGEABLE, then MADV_MERGEABLE   ok CALLS MICROSECONDS: the slowest
 ///     write STEP SEED    each STEP-th page gets content SEED + i        ok
-///     advise ADVICE      madvise of all of it                           ok, or error NUMBER
+///     advise ADVICE [PAGES]  madvise of all of it, or of the first pages  ok, or error NUMBER
 ///     lock, unlock       mlock, munlock of all of it                    ok, or error NUMBER
 ///     verify             reads every byte                               ok PAGES, or wrong PAGE BYTE
 ///     merged             pages that map a page of a file                ok PAGES
@@ -119,8 +119,8 @@ static void answer(char *line) {
         printf(result == 0 ? "ok\n" : "error %d\n", errno);
     } else if (strcmp(name, "remark") == 0 && fields == 2 && first > 0 && atomic_load(&acting.acts)) {
         remark(first);
-    } else if (strcmp(name, "advise") == 0 && fields == 2) {
-        int result = madvise(memory, pages * PAGE, (int)first);
+    } else if (strcmp(name, "advise") == 0 && fields >= 2) {
+        int result = madvise(memory, (fields == 3 ? second : pages) * PAGE, (int)first);
         printf(result == 0 ? "ok\n" : "error %d\n", errno);
     } else if (strcmp(name, "lock") == 0) {
         int result = mlock(memory, pages * PAGE);

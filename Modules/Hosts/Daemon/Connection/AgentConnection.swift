@@ -39,7 +39,7 @@ package final class AgentConnection {
         didSet { orderedAreas = nil }
     }
     /// The same in the order in which they came; `nil` until somebody needs it.
-    private var orderedAreas: [(area: AreaID, number: UInt32)]?
+    var orderedAreas: [(area: AreaID, number: UInt32)]?
     /// Whether it has ended because no answer came in time: others may be as silent then.
     package private(set) var fellSilent = false
     /// How long an answer may take, in nanoseconds: everyone else of the domain waits for it. Whoever is stopped in the
@@ -78,8 +78,8 @@ package final class AgentConnection {
     /// Counts the page faults of the process; `nil` until it is needed, and where it cannot be: it is tried again then.
     var faultCount: FaultCount?
     var nextFaultCount: UInt64 = 0
-    /// Its areas that could have something to tell and were observed in the merger's wake-up of a number, and in those before:
-    /// the most of them, of long ago less and less.
+    /// How many of its areas were asked about in the merger's wake-up of a number, and how many in one before it: the most
+    /// there were, an eighth less with each wake-up since.
     var observations: (wakeUp: UInt64, count: Int, before: Int) = (0, 0, 0)
     /// The count at the wake-up of a number.
     var lastFaults: (wakeUp: UInt64, count: UInt64?) = (0, nil)
@@ -88,21 +88,6 @@ package final class AgentConnection {
     var cpuOfProcess: UInt64?
     /// What the agent's thread has used since it was first heard, in nanoseconds.
     var cpuNanoseconds: UInt64 = 0
-
-    /// Its areas from one on as they came, and then those before it; until `body` says `false`.
-    func forEachArea(from first: AreaID, most: Int, _ body: (AreaID, UInt32) -> Bool) {
-        let all = orderedAreas ?? areas.map { ($0.value, $0.key) }.sorted { $0.area.rawValue < $1.area.rawValue }
-        orderedAreas = all
-        var (low, high) = (0, all.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if all[middle].area.rawValue < first.rawValue { low = middle + 1 } else { high = middle }
-        }
-        for step in 0..<min(most, all.count) {
-            let (area, number) = all[(low + step) % all.count]
-            guard body(area, number) else { return }
-        }
-    }
 
     /// A request that was sent and not answered yet.
     struct Awaited {
