@@ -47,7 +47,7 @@ extension FakeAgent {
             var quiet: [UInt8] = []
             for _ in 0..<head.count {
                 let pages = memory.areas[buffer.take(UInt32.self)!] ?? []
-                quiet.append(pages.contains { $0.isChanged || $0.isDiscarded } ? 0 : 1)
+                quiet.append(pages.contains { $0.isChanged || $0.isDiscarded } ? WireQuiet.something : 1)
             }
             return reply(WireQuiet(), quiet)
         case .checksum:

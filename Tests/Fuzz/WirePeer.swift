@@ -166,7 +166,7 @@ final class WirePeer: @unchecked Sendable {
             answer = Self.bytes(WireWork()) + [UInt8](repeating: RemapOutcome.merged.rawValue, count: entries)
         case .quiet:
             entries = Int(head.count)
-            answer = Self.bytes(WireQuiet()) + (0..<entries).map { UInt8(truncatingIfNeeded: $0 % 2) }
+            answer = Self.bytes(WireQuiet()) + (0..<entries).map { UInt8(truncatingIfNeeded: $0 % 3) }
         case .evacuate: answer = Self.bytes(WireWork())
         case .statistics: answer = Self.bytes(WireStatistics())
         default: break

@@ -61,9 +61,9 @@ public enum WireKind: UInt16, Sendable {
     /// ``WireUnshared``.
     case unshare = 40
     /// Entries: numbers of areas, 4 bytes each, at most ``WireLimit/areasOfMessage``. Answer: ``WireQuiet``, entries: a byte
-    /// for each area, 1 where an observation of all of it would have nothing to tell: such an area counts as observed. 0 where
-    /// it may have something, where the agent did not look, and for areas that it does not know: nothing is told or changed
-    /// there. Only for agents that say ``WireHello/tellsQuiet``.
+    /// for each area. ``WireQuiet/something``: it may have something to tell, the agent did not look, or does not know it;
+    /// nothing is told or changed there. Others: an observation of all of it would have nothing to tell, and it counts as
+    /// observed. Only for agents that say ``WireHello/tellsQuiet``.
     case quiet = 41
 }
 

@@ -21,6 +21,12 @@ public struct WireObserved: Sendable, BitwiseCopyable {
 /// The answer to the question which areas have nothing to tell.
 @frozen
 public struct WireQuiet: Sendable, BitwiseCopyable {
+    /// The byte of an area that may have something to tell.
+    public static var something: UInt8 { 0 }
+    /// That of an area that has nothing to tell. The numbers between say the same, and after how many ticks the area has to be
+    /// asked about again, as ``WireObserved/nextTick``.
+    public static var nothing: UInt8 { 255 }
+
     /// System calls made.
     public var systemCalls: UInt32 = 0
     /// As ``WireObserved/cpuMicroseconds``.

@@ -93,6 +93,16 @@ struct RangeScans {
     /// apart that is not known, and a fault in each of them costs next to nothing.
     func isSoon(_ age: UInt32, level: UInt32) -> Bool { age <= max(2 << level, min(16, 2 &* (present &- before))) }
 
+    /// Whether it may have become some level's turn since the last pass, or no page rests whose turn comes.
+    ///
+    /// - Parameter nanoseconds: The monotonic clock.
+    func isAnyTurn(at nanoseconds: UInt64) -> Bool {
+        let passed = UInt32(truncatingIfNeeded: nanoseconds >> 27) &- present
+        // Pages that were rewritten over frames have the turns of the highest level, and are not counted.
+        return passed >= ticksUntilTurn
+            || (present &+ passed) >> PageWrites.highestLevel != present >> PageWrites.highestLevel
+    }
+
     /// After how many ticks it is some level's turn; 0 for never.
     var ticksUntilTurn: UInt32 {
         var soonest: UInt32 = 0

@@ -200,12 +200,12 @@ func noteScanned(_ range: UnsafeMutablePointer<AgentRange>, _ pages: Range<UInt3
 
 extension TrackedRun {
     /// The pages hold what the program wrote: a page of a file is still its frame, only read or just merged.
-    fileprivate var holdsWritten: Bool { isPresent && !isKernelZero && !isFile }
+    var holdsWritten: Bool { isPresent && !isKernelZero && !isFile }
 }
 
 extension UnsafeMutablePointer where Pointee == AgentRange {
     /// The places of the pages of a run, in as far as they are among some pages.
-    fileprivate func pages(of run: TrackedRun, within pages: Range<UInt32>) -> Range<UInt32> {
+    func pages(of run: TrackedRun, within pages: Range<UInt32>) -> Range<UInt32> {
         let base = unsafe UInt64(pointee.base)
         guard run.start >= base, run.end > run.start else { return 0..<0 }
         let start = max(pages.lowerBound, UInt32(truncatingIfNeeded: (run.start - base) >> 12))

@@ -49,25 +49,24 @@ extension DaemonMemory {
         counted.agentSystemCalls &+= UInt64(answer.body.systemCalls)
         cpuOfAgents &+= connection.noteCPU(microseconds: answer.body.cpuMicroseconds)
         connection.observations.count += areas.count
-        for (area, number) in areas {
-            guard let said = connection.takeEntry(UInt8.self), said <= 1 else {
-                return connection.fail("said of area \(number) neither that it is quiet nor that it is not")
-            }
-            note(area, isQuiet: said == 1, on: connection, faults: faults)
+        for (area, _) in areas {
+            guard let said = connection.takeEntry(UInt8.self) else { return }
+            note(said, of: area, on: connection, faults: faults)
         }
     }
 
     /// What the agent says of an area.
-    private func note(_ area: AreaID, isQuiet: Bool, on connection: AgentConnection, faults: UInt64) {
+    private func note(_ said: UInt8, of area: AreaID, on connection: AgentConnection, faults: UInt64) {
         guard let record = record(of: area) else { return }
-        guard isQuiet else {
+        guard said != WireQuiet.something else {
             record.watch.nextQuestion = record.watch.hadSomething ? wakeUp + Self.patience : 0
             record.watch.hadSomething = true
             return
         }
         record.watch.hadSomething = false
         record.watch.noteObserved(
-            0..<record.pageCount, faults: faults, now: wakeUpTime, next: 0, disturbances: connection.disturbances)
+            0..<record.pageCount, faults: faults, now: wakeUpTime,
+            next: said == WireQuiet.nothing ? 0 : UInt64(said) << 27, disturbances: connection.disturbances)
     }
 }
 
