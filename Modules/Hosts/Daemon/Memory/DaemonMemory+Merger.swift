@@ -24,6 +24,7 @@ extension DaemonMemory: PageMerger {
                     outcome.sites[place] = result == .rewritten ? .unsupported : SiteOutcome(result)
                 }
             })
+        forgetUnsure(of: plan, outcome)
         for (place, site) in plan.sites.enumerated() where outcome.sites[place] == .gone { noteUnsure(site.page) }
         noteSuspects(of: plan, outcome)
         noteRefusedRuns(outcome)

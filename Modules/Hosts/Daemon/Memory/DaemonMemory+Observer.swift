@@ -102,12 +102,7 @@ extension DaemonMemory: PageObserver {
     private func takeUnsure(
         _ area: AreaID, _ pages: Range<UInt32>, on connection: AgentConnection, into runs: inout [ObservedRun]
     ) {
-        for (number, run) in connection.lateRuns {
-            guard let area = connection.areas[number], let state = run.state else { continue }
-            unsure[area, default: []].append(
-                ObservedRun(start: run.start, count: run.count, state: ObservedRun.State(state)))
-        }
-        connection.lateRuns.removeAll()
+        takeLateRuns(of: connection)
         guard let known = unsure.removeValue(forKey: area) else { return }
         var later: [ObservedRun] = []
         for run in known {
@@ -120,6 +115,45 @@ extension DaemonMemory: PageObserver {
             if run.start < part.lowerBound || end.partialValue > part.upperBound || part.isEmpty { later.append(run) }
         }
         if !later.isEmpty { unsure[area] = later }
+    }
+
+    private func takeLateRuns(of connection: AgentConnection) {
+        for (number, run) in connection.lateRuns {
+            guard let area = connection.areas[number], let state = run.state else { continue }
+            unsure[area, default: []].append(
+                ObservedRun(start: run.start, count: run.count, state: ObservedRun.State(state)))
+        }
+        connection.lateRuns.removeAll()
+    }
+
+    /// What was to be said of pages that have merged since is out of date: they are as they were merged.
+    func forgetUnsure(of plan: MergePlan, _ outcome: MergeOutcome) {
+        for connection in connections { if let connection { takeLateRuns(of: connection) } }
+        guard !unsure.isEmpty else { return }
+        var merged: [AreaID: [UInt32]] = [:]
+        for (place, site) in plan.sites.enumerated() where outcome.sites[place] == .merged {
+            guard unsure[site.page.area] != nil else { continue }
+            merged[site.page.area, default: []].append(site.page.index)
+        }
+        for (area, pages) in merged { leaveOut(pages.sorted(), of: area) }
+    }
+
+    /// Takes pages out of what is to be said of an area.
+    private func leaveOut(_ pages: [UInt32], of area: AreaID) {
+        var left: [ObservedRun] = []
+        for run in unsure[area] ?? [] {
+            var start = run.start
+            let end = run.start.addingReportingOverflow(run.count)
+            guard !end.overflow else { continue }
+            for page in pages where start <= page && page < end.partialValue {
+                if start < page { left.append(ObservedRun(start: start, count: page - start, state: run.state)) }
+                start = page + 1
+            }
+            if start < end.partialValue {
+                left.append(ObservedRun(start: start, count: end.partialValue - start, state: run.state))
+            }
+        }
+        unsure[area] = left.isEmpty ? nil : left
     }
 
     private func append(_ run: ObservedRun, to runs: inout [ObservedRun]) {
