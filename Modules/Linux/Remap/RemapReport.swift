@@ -25,6 +25,8 @@ public struct RemapReport: Sendable {
     public var lost: UInt32 = 0
     /// The last error (a positive number), 0 if there was none.
     public var error: Int32 = 0
+    /// Whether the window was opened: then all of its pages count as written.
+    public var wasOpened = false
     /// Whether tracking of the window could not be resumed: call ``Tracker/track(_:pageCount:)`` for it again.
     public var trackingLost = false
 
@@ -45,6 +47,7 @@ public struct RemapReport: Sendable {
         blockedReads &+= other.blockedReads
         lost &+= other.lost
         if other.error != 0 { error = other.error }
+        if other.wasOpened { wasOpened = true }
         if other.trackingLost { trackingLost = true }
     }
 

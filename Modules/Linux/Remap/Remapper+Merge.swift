@@ -39,6 +39,7 @@ extension Remapper {
             return batch.report
         }
         defer { if !goesOn { closeStaging() } }
+        batch.report.wasOpened = true
         let wereFrames = batch[0].kind == .shared || batch[0].kind == .sharedZeros
         guard open(&batch.report, base: batch.base, size: batch.size, owner: wereFrames ? trap : -1) else {
             batch.decideAll(.equal, batch.report.error == Int32(LM_ENOMEM) ? .mapLimit : .failed)

@@ -31,7 +31,7 @@ public struct WireHello: Sendable, BitwiseCopyable {
     public var version: UInt32 = WireLimit.version
     /// Bytes in a page of the process.
     public var pageSize: UInt32 = 0
-    /// ``mergeAny``, ``forked``, ``starts``, ``asks``, ``signsNews``, ``tellsQuiet``.
+    /// ``mergeAny``, ``forked``, ``starts``, ``asks``, ``signsNews``, ``tellsQuiet``, ``takesOutside``.
     public var flags: UInt32 = 0
     /// How much of userfaultfd the process has by itself (raw value of `RemapFeatures.Userfault`).
     public var userfault: UInt32 = 0
@@ -53,6 +53,8 @@ public struct WireHello: Sendable, BitwiseCopyable {
     public static var signsNews: UInt32 { 16 }
     /// The agent answers ``WireKind/quiet``.
     public static var tellsQuiet: UInt32 { 32 }
+    /// It takes the files that ``WireWelcome/hasOutside`` tells of.
+    public static var takesOutside: UInt32 { 64 }
 
     /// Zeros, and the version.
     @inlinable

@@ -30,6 +30,8 @@ int main(void) {
         madvise(m, 64 * PAGE, MADV_MERGEABLE);
         rewrite(m, 64);
     }
+    // What is merged can only be moved with the help of a /proc that was there for a while.
+    nap(seconds_to_try(2));
     if (mount("tmpfs", "r", "tmpfs", 0, NULL)) skip("tmpfs");
     mkdir("r/old", 0755);
     if (syscall(SYS_pivot_root, "r", "r/old")) wrong("pivot_root: %s", strerror(errno));

@@ -11,13 +11,16 @@ struct KernelMap {
     /// on elsewhere in the map for whoever comes back to another place.
     private(set) var jobSmaps: Int32 = -1
 
-    /// Opens them, in the agent's thread.
+    /// Opens those that are not open, in the agent's thread.
     mutating func open() {
         // SAFETY: literals, terminated by zero.
-        maps = max(-1, unsafe lm_open(text("/proc/self/maps"), Int32(LM_O_RDONLY)))
-        smaps = max(-1, unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY)))
-        jobSmaps = max(-1, unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY)))
+        if maps < 0 { maps = max(-1, unsafe lm_open(text("/proc/self/maps"), Int32(LM_O_RDONLY))) }
+        if smaps < 0 { smaps = max(-1, unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY))) }
+        if jobSmaps < 0 { jobSmaps = max(-1, unsafe lm_open(text("/proc/self/smaps"), Int32(LM_O_RDONLY))) }
     }
+
+    /// Whether there was no /proc, or no place for a file, when they were to be opened.
+    var isMissing: Bool { maps < 0 || smaps < 0 || jobSmaps < 0 }
 
     /// Closes them, in the agent's thread.
     mutating func close() {

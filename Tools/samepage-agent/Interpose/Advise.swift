@@ -8,11 +8,14 @@ public func interposedMadvise(_ address: UInt, _ size: Int, _ advice: Int32) -> 
 
 func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     let isForMerging = advice == Int32(LM_MADV_MERGEABLE) || advice == Int32(LM_MADV_UNMERGEABLE)
-    if isAgentOff, isForMerging || !isWatching { return nextMadvise(address, size, advice) }
     guard let end = pageEnd(address, size) else { return nextMadvise(address, size, advice) }
-    if let own = ownPlace(address, end) {
+    let isAside = isAgentOff && (isForMerging || !isWatching)
+    if isAside, !endsUse(advice) { return nextMadvise(address, size, advice) }
+    // What harms nothing is answered as for any other library.
+    if let own = ownPlace(address, end), agentMemory.touches(address, end) || endsUse(advice) {
         return aroundOwnPlaceAsGap(own, address, end) { adviseForProgram($0, Int($1 - $0), advice) }
     }
+    if isAside { return nextMadvise(address, size, advice) }
     if advice == Int32(LM_MADV_MERGEABLE) { return markMergeable(address, end) }
     guard isWatching, address < end else {
         // Nothing of ours is merged: the kernel's own has nothing to undo either, and may not even know the advice.
@@ -35,6 +38,17 @@ func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     case Int32(LM_MADV_COLLAPSE), Int32(LM_MADV_HWPOISON), Int32(LM_MADV_SOFT_OFFLINE):
         return adviseOwnPages(address, size, advice)
     default: return nextMadvise(address, size, advice)
+    }
+}
+
+/// Whether the library could not go on with memory that got this advice, here or in a child.
+private func endsUse(_ advice: Int32) -> Bool {
+    switch advice {
+    case Int32(LM_MADV_DONTNEED), Int32(LM_MADV_FREE), Int32(LM_MADV_DONTNEED_LOCKED), Int32(LM_MADV_REMOVE),
+        Int32(LM_MADV_GUARD_INSTALL), Int32(LM_MADV_DONTFORK), Int32(LM_MADV_WIPEONFORK), Int32(LM_MADV_HWPOISON),
+        Int32(LM_MADV_SOFT_OFFLINE):
+        true
+    default: false
     }
 }
 

@@ -40,7 +40,7 @@ func exclude(_ start: UInt, _ end: UInt, _ advice: Int32) -> Int32 {
 /// given up are its own, too. What is merged is unmerged first, and may merge again later.
 func adviseOwnPages(_ start: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     if let end = pageEnd(start, size) { takeOffForCall(start, end) }
-    return lm_madvise(start, size, advice)
+    return nextMadvise(start, size, advice)
 }
 
 /// mseal: what lies over frames could not be replaced any more, so it is unmerged first. Sealed memory does not merge.

@@ -48,11 +48,13 @@ public func interposedSendmmsg(_ socket: Int32, _ messages: Int, _ count: UInt32
 /// Before a call that sends, by its number and its arguments after the socket: what it lends.
 func lendSent(_ number: Int, _ a: Int, _ b: Int, _ c: Int) {
     switch number {
-    case Int(LM_SYS_SENDTO) where lends(c): keepFromMerging(UInt(bitPattern: a), b)
+    case Int(LM_SYS_SENDTO) where lends(c):
+        keepFromMerging(UInt(bitPattern: a), Int(min(UInt(bitPattern: b), 0x7FFF_F000)))
     case Int(LM_SYS_SENDMSG) where lends(b): lendMessage(UInt(bitPattern: a))
-    case Int(LM_SYS_SENDMMSG) where lends(c) && b <= 1024:
-        // Each message has the number of bytes sent behind it.
-        for place in 0..<max(b, 0) { lendMessage(UInt(bitPattern: a) &+ UInt(64 * place)) }
+    case Int(LM_SYS_SENDMMSG) where lends(c):
+        // Each message has the number of bytes sent behind it. The kernel sends 1024 of them at most.
+        let count = min(Int(UInt32(truncatingIfNeeded: b)), 1024)
+        for place in 0..<count { lendMessage(UInt(bitPattern: a) &+ UInt(64 * place)) }
     default: break
     }
 }

@@ -35,17 +35,22 @@ func look(at path: UnsafePointer<CChar>?, found: Bool, files: Bool = false) -> B
         if unsafe lm_atomic_load(&isAway) != 0 { comeBack() }
         return false
     }
-    _ = holdOffAgentThread()
-    delayAgentThread(awayAfterLook)
+    _ = holdOffAgentThread(patience: 100_000_000)
+    stayAway()
     letAgentThreadStart()
-    unsafe lm_atomic_store(&isAway, 1)
     let time = now()
     if unsafe time &- looksSince >= 1_000_000_000 { unsafe (looks, looksSince) = (0, time) }
     unsafe looks &+= 1
     return true
 }
 
-/// The program has closed what it looked at.
+/// The agent's thread stays away for a while, and comes back with a call that we see.
+func stayAway() {
+    delayAgentThread(awayAfterLook)
+    unsafe lm_atomic_store(&isAway, 1)
+}
+
+/// The program has closed what it looked at, by a call that no signal handler makes: a thread may be started.
 func lookEnds() {
     guard unsafe looks <= returnsInSecond else { return }
     delayAgentThread(0)
@@ -79,10 +84,18 @@ private func namesThreads(_ path: UnsafePointer<CChar>, files: Bool) -> Bool {
     if end == 0 { return true }
     guard unsafe path[end - 1] == 47 else { return false }
     while end > 0, unsafe path[end - 1] == 47 { end -= 1 }
-    // Within /proc: "self", "thread-self", or a number, which is this process's or harms nobody.
+    // Within /proc: "self", "thread-self", or a number: this process's, or of one of its threads.
     guard end > 0 else { return false }
-    let last = unsafe path[end - 1]
-    return last == 102 || last >= 48 && last <= 57
+    if unsafe path[end - 1] == 102 { return true }
+    var (number, unit) = (0, 1)
+    while end > 0, unit < 1_000_000_000, unsafe path[end - 1] >= 48 && path[end - 1] <= 57 {
+        number += unsafe Int(path[end - 1] - 48) * unit
+        unit *= 10
+        end -= 1
+    }
+    if unit > 1, number == Int(lm_process_id()) { return true }
+    while end > 0, unsafe path[end - 1] == 47 { end -= 1 }
+    return unsafe unit > 1 && part("task", endsAt: end, of: path) != nil
 }
 
 /// Where a name begins that a path has before a place; `nil` where it has not.

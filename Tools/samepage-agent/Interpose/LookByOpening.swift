@@ -59,11 +59,9 @@ public func interposedClose(_ file: Int32) -> Int32 {
 
 /// Closes a file in some way.
 func closeForProgram(_ file: Int32, _ call: () -> Int) -> Int {
-    let isMeant = unsafe file >= 0 && file == openFile
-    if isMeant { unsafe openFile = -1 }
-    let result = call()
-    if isMeant { lookEnds() }
-    return result
+    // The thread comes back with a later call: a signal handler may close files, and a child of vfork closes its own.
+    if unsafe file >= 0 && file == openFile && isAgentHere { unsafe openFile = -1 }
+    return call()
 }
 
 /// scandir opens and reads in one call.

@@ -13,9 +13,10 @@ enum NextCall: Int {
     case setsockopt, ioctl, prctl, setrlimit, setrlimit64, prlimit, prlimit64, unshare, setns, capset
     case processMadvise, pkeyMprotect, shmat, vmsplice
     case fopen, fopen64, fclose, close, umount, umount2
-    case send, sendto, sendmsg, sendmmsg, initializeMutex
+    case send, sendto, sendmsg, sendmmsg, initializeMutex, mincore, setitimer
 
-    static var count: Int { NextCall.initializeMutex.rawValue + 1 }
+    /// At most as many as ``nextIsForeign`` has bits.
+    static var count: Int { NextCall.setitimer.rawValue + 1 }
 
     /// The name that the linker knows.
     fileprivate var name: StaticString {
@@ -81,12 +82,14 @@ enum NextCall: Int {
         case .sendmsg: "sendmsg"
         case .sendmmsg: "sendmmsg"
         case .initializeMutex: "pthread_mutex_init"
+        case .mincore: "mincore"
+        case .setitimer: "setitimer"
         }
     }
 }
 
 /// Where the next definitions are; 0 where there is none.
-nonisolated(unsafe) private var nextPlaces = InlineArray<61, UInt>(repeating: 0)
+nonisolated(unsafe) private var nextPlaces = InlineArray<63, UInt>(repeating: 0)
 /// Bit n is set if call n is another library's than libc.
 nonisolated(unsafe) private var nextIsForeign: UInt64 = 0
 
@@ -127,4 +130,5 @@ func foreign(_ call: NextCall) -> UnsafeMutableRawPointer? {
 /// Whether another library stands in for any of the calls.
 var someAreForeign: Bool { unsafe nextIsForeign != 0 }
 
+/// A path as an argument of ``pass(_:_:_:_:_:_:_:)``.
 func word(_ path: UnsafePointer<CChar>?) -> Int { Int(bitPattern: path) }

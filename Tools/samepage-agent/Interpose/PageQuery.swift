@@ -33,8 +33,7 @@ public func interposedMincore(_ address: UInt, _ size: Int, _ states: Int) -> In
 
 /// Pages of zeros that were given back are there, as far as the program can know.
 func residentForProgram(_ address: UInt, _ size: Int, _ states: Int) -> Int32 {
-    let result = Int32(
-        truncatingIfNeeded: lm_system_call(Int(LM_SYS_MINCORE), Int(bitPattern: address), size, states, 0, 0, 0))
+    let result = nextIntCall(.mincore, Int(LM_SYS_MINCORE), Int(bitPattern: address), size, states)
     guard result == 0, isWatching, let end = pageEnd(address, size), address < end,
         let states = unsafe UnsafeMutablePointer<UInt8>(bitPattern: states)
     else { return result }

@@ -26,7 +26,11 @@ func protectForProgram(_ address: UInt, _ size: Int, _ protection: Int32) -> Int
 }
 
 func protectForProgram(_ address: UInt, _ size: Int, _ protection: Int32, key: Int32) -> Int32 {
-    if let end = pageEnd(address, size), agentMemory.touches(address, end) { return -Int32(LM_ENOMEM) }
+    if let end = pageEnd(address, size), ownPlace(address, end) != nil,
+        agentMemory.touches(address, end) || protection & Int32(LM_PROT_READ) == 0
+    {
+        return -Int32(LM_ENOMEM)
+    }
     return protectForProgram(address, size, isPlain: allowsReadAndWriteOnly(protection) && key <= 0) {
         nextIntCall(
             .pkeyMprotect, Int(LM_SYS_PKEY_MPROTECT), Int(bitPattern: address), size, Int(protection), Int(key))

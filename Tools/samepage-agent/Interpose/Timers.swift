@@ -10,7 +10,7 @@ public func interposedSetitimer(_ kind: Int32, _ new: Int, _ old: Int) -> Int32 
 }
 
 func setTimerForProgram(_ kind: Int, _ new: Int, _ old: Int) -> Int32 {
-    let result = Int32(truncatingIfNeeded: lm_system_call(Int(LM_SYS_SETITIMER), kind, new, old, 0, 0, 0))
+    let result = nextIntCall(.setitimer, Int(LM_SYS_SETITIMER), kind, new, old)
     guard result == 0, kind == Int(LM_ITIMER_VIRTUAL) || kind == Int(LM_ITIMER_PROF), isAgentHere else { return result }
     let before = unsafe lm_atomic_load(&agentThread.cpuTimers)
     // The value follows the interval. Without an address the kernel stops the timer.
@@ -18,12 +18,30 @@ func setTimerForProgram(_ kind: Int, _ new: Int, _ old: Int) -> Int32 {
     let isSet = new != 0 && (programWord(at: value) ?? 0) | (programWord(at: value &+ 8) ?? 0) != 0
     let timers = isSet ? before | 1 << UInt32(kind) : before & ~(1 << UInt32(kind))
     unsafe lm_atomic_store(&agentThread.cpuTimers, timers)
+    if before == 0 { unsafe timersSince = now() }
     if timers != 0 {
         _ = holdOffAgentThread()
         letAgentThreadStart()
     } else if before != 0 {
-        delayAgentThread(0)
-        if unsafe lm_atomic_load(&tables.rangeCount) != 0 { wakeAgent() }
+        // Where timers come and go, and in a signal handler, the thread comes back with a later call.
+        if unsafe now() &- timersSince < shortTimer || isAnySignalBlocked {
+            stayAway()
+        } else {
+            delayAgentThread(0)
+            if unsafe lm_atomic_load(&tables.rangeCount) != 0 { wakeAgent() }
+        }
     }
     return result
+}
+
+/// When the first of the timers that run was set.
+nonisolated(unsafe) private var timersSince: UInt64 = 0
+/// Timers that run no longer than that may be set for each request of a server.
+private var shortTimer: UInt64 { 500_000_000 }
+
+/// Whether the calling thread blocks a signal, as it does in a handler: no thread can be started there.
+private var isAnySignalBlocked: Bool {
+    let mask = lm_set_signal_mask(AgentLock.blockedSignals)
+    _ = lm_set_signal_mask(mask)
+    return mask != 0
 }

@@ -60,10 +60,22 @@ private func registerForProgram(_ start: UInt, _ end: UInt, _ descriptor: Int32,
 func giveWay(_ start: UInt, _ end: UInt) -> Int {
     let result = unmergeForProgram(start, end)
     withAgentLock {
+        keepZeros(start, end)
         ranges.markUnfit(start, end, retry: false)
         unsafe ranges.forEachPart(start, end) { range, first, last in
             unsafe untrack(range.address(of: UInt32(first)), last - first)
         }
     }
     return Int(result)
+}
+
+/// Pages of zeros that were given back get memory again: for the program they are there. The lock is held.
+private func keepZeros(_ start: UInt, _ end: UInt) {
+    unsafe ranges.forEachPart(start, end) { range, first, last in
+        // SAFETY: pages of the range, under the lock.
+        for page in first..<last where unsafe range.pointee.entries[page].isGivenBack {
+            let address = unsafe range.address(of: UInt32(page))
+            AgentLock.writing { _ = lm_madvise(address, 4096, Int32(LM_MADV_POPULATE_WRITE)) }
+        }
+    }
 }

@@ -9,6 +9,8 @@ func agentMain() {
     while !mustAgentThreadEnd, !link.mustRest {
         runPendingJob()
         lastThread.look()
+        // The program may have mounted /proc meanwhile.
+        if unsafe kernelMap.isMissing { unsafe kernelMap.open() }
         if unsafe lm_atomic_load(&agentThread.isLookWanted) != 0 { link.needsLook = true }
         if link.needsLook, now() >= link.lookDue { lookAfterRanges() }
         if link.stage == .closed, wantsConnection(), now() >= connectionDue { connect() }

@@ -134,7 +134,11 @@ extension PageEntry {
     /// - Parameter isTracked: Whether the page is tracked anew already; else only the verdicts ``WriteVerdict/changed`` and
     ///   ``WriteVerdict/tried`` have it tracked.
     mutating func noteWritten(_ scans: RangeScans, isTracked: Bool) -> WriteVerdict {
-        if forgetRefusal() { return .known }
+        if writes?.phase == .refused {
+            // Listed first, and found again when it is tracked.
+            if isTracked { writes = nil }
+            return .known
+        }
         guard link.settings.flags & WireSettings.leaveHot != 0 else { return .changed }
         guard let known = writes else {
             writes = PageWrites(.tracked, level: 0, tick: scans.present)

@@ -43,20 +43,24 @@ func startAgentThread(byAllocator: Bool = false) -> Bool {
     // A child of vfork must not: the thread would be of its process, and end with it.
     let process = UInt32(bitPattern: lm_process_id())
     guard unsafe process == agentThread.process else { return false }
+    // A handler on this thread could wait for it for ever while it starts the other.
+    let mask = lm_set_signal_mask(AgentLock.blockedSignals)
+    defer { _ = lm_set_signal_mask(mask) }
     guard unsafe lm_atomic_replace(&agentThread.state, 0, 1) != 0 else { return awaitStart() }
     // Someone who needs to be alone may have looked in between: see holdOffAgentThread.
     guard unsafe lm_atomic_add(&agentThread.holds, 0) == 0 else {
         unsafe lm_atomic_store(&agentThread.state, 0)
         return false
     }
-    // A tracer would see the thread come, and nothing merges before it has gone; a timer would count the thread's time.
-    guard lm_is_traced() == 0, unsafe lm_atomic_load(&agentThread.cpuTimers) == 0 else {
+    // A tracer would see the thread come, and nothing merges before it has gone; a timer would count the thread's time. The file
+    // that tells of tracers must not be in the table of other threads.
+    let isTraced = programHasOneThread() && lm_is_traced() != 0
+    guard !isTraced, unsafe lm_atomic_load(&agentThread.cpuTimers) == 0 else {
         delayAgentThread(1_000_000_000)
         unsafe lm_atomic_store(&agentThread.state, 0)
         return false
     }
     awaitGone()
-    let mask = lm_set_signal_mask(AgentLock.blockedSignals)
     var result = Int32(LM_EINVAL)
     var size = 256 << 10
     // What threads of the program have of their own (TLS) lies on the stack, too, and may need more.
@@ -65,17 +69,25 @@ func startAgentThread(byAllocator: Bool = false) -> Bool {
         result = unsafe lm_start_thread(agentThreadBody, stack, size)
         size *= 4
     }
-    _ = lm_set_signal_mask(mask)
     if result == 0 { correctThreadCount(by: -1) } else { unsafe lm_atomic_store(&agentThread.state, 0) }
     return result == 0
 }
 
 /// Waits until the kernel knows the thread that ended last no more: its stack is the next one's.
-func awaitGone() {
+///
+/// - Parameter end: When to give up, by the monotonic clock. A handler may have interrupted malloc, for whose lock the other thread
+///   waits.
+func awaitGone(until end: UInt64 = .max) {
     let number = unsafe lm_atomic_exchange(&agentThread.endedNumber, 0)
     guard number != 0 else { return }
     let process = unsafe Int32(bitPattern: agentThread.process)
-    while lm_signal_thread(process, Int32(bitPattern: number), 0) == 0 { lm_yield() }
+    while lm_signal_thread(process, Int32(bitPattern: number), 0) == 0 {
+        if end != .max, now() >= end {
+            unsafe lm_atomic_store(&agentThread.endedNumber, number)
+            return
+        }
+        lm_yield()
+    }
 }
 
 /// Whether the agent's thread has ended with its process, while this one goes on with the same memory (clone with CLONE_VM).
@@ -83,7 +95,8 @@ var hasAgentDied: Bool {
     let (process, number) = unsafe (agentThread.process, lm_atomic_load(&agentThread.number))
     guard number != 0, process != UInt32(bitPattern: lm_process_id()) else { return false }
     let result = lm_signal_thread(Int32(bitPattern: process), Int32(bitPattern: number), 0)
-    return result != 0 && result != -Int32(LM_EPERM)
+    // In another namespace of processes, where the parent has no number, the agent's means nothing.
+    return result == -Int32(LM_ESRCH) && lm_parent_id() != 0
 }
 
 /// This process is all that is left of one whose agent has died. Nothing more is merged.

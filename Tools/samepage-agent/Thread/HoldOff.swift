@@ -9,8 +9,9 @@ var mustAgentThreadEnd: Bool { unsafe lm_atomic_load(&agentThread.holds) != 0 }
 /// Ends the agent's thread, and keeps it from starting until ``letAgentThreadStart()``. Returns when the kernel knows the
 /// thread no more. The lock is not held.
 ///
+/// - Parameter patience: Nanoseconds after which an ended thread that the kernel still knows is not waited for.
 /// - Returns: Whether a thread ended.
-func holdOffAgentThread() -> Bool {
+func holdOffAgentThread(patience: UInt64 = .max) -> Bool {
     _ = unsafe lm_atomic_add(&agentThread.holds, 1)
     var hasEnded = false
     while true {
@@ -25,7 +26,7 @@ func holdOffAgentThread() -> Bool {
             lm_yield()
         }
     }
-    awaitGone()
+    awaitGone(until: patience == .max ? .max : now() + patience)
     return hasEnded
 }
 

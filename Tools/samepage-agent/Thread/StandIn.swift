@@ -2,7 +2,7 @@ internal import CLinuxMemory
 
 // What jobs need that un-merge pages, where no daemon has served the process: right after a fork, and where there can be no thread.
 
-/// 1 while the program's only thread does a job in the place of the agent's: the descriptors that it opens are closed afterwards.
+/// Whether the program's only thread does a job in the place of the agent's. The descriptors that it opens are closed afterwards.
 nonisolated(unsafe) private var isStandingIn = false
 
 /// Does a job on a thread of the program.

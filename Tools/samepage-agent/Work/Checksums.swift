@@ -82,6 +82,12 @@ func upload(_ pages: UnsafePointer<WirePage>, count: Int, to descriptor: Int32) 
                 while next < end, unsafe pages[next].area == pages[first].area,
                     unsafe pages[next].index == pages[next - 1].index &+ 1, unsafe readable(pages[next]) != nil
                 { next += 1 }
+                // The daemon takes their checksums.
+                for place in first..<next {
+                    // SAFETY: pages of a range, under the lock.
+                    unsafe ranges.find(area: pages[place].area)?.pointee.entries[Int(pages[place].index)]
+                        .forgetRefusal()
+                }
                 // SAFETY: the pages may be read.
                 let copied = unsafe lm_pwrite(descriptor, memory, (next - first) * 4096, Int64(first) * 4096)
                 if copied > 0 { for place in first..<min(next, first + copied / 4096) { done.insert(place) } }

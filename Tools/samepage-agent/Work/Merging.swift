@@ -87,7 +87,7 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     let report = unsafe remapper.pointee.merge(
         window: range.memory(of: window.lowerBound), pageCount: window.count, pages: buffers.pages, count: count,
         goesOn: true)
-    unsafe settle(sites, range, window, count)
+    unsafe settle(sites, range, window, count, wasOpened: report.wasOpened)
     unsafe work.budget.add(range.boundaries(around: window) - before)
     done.add(report)
     if report.merged > 0 { MapReserve.hold() }
@@ -104,10 +104,11 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
 /// Takes over what became of each page of a window. Those of its own memory count as written to the tracker, and were not:
 /// nothing is known of their writes any more.
 private func settle(
-    _ sites: Range<Int>, _ range: UnsafeMutablePointer<AgentRange>, _ window: Range<UInt32>, _ count: Int
+    _ sites: Range<Int>, _ range: UnsafeMutablePointer<AgentRange>, _ window: Range<UInt32>, _ count: Int,
+    wasOpened: Bool
 ) {
     var isNews = false
-    for page in window {
+    for page in window where wasOpened {
         // SAFETY: pages of the range, under the lock.
         if unsafe range.pointee.entries[Int(page)].forgetWrites() { isNews = true }
     }
@@ -122,6 +123,8 @@ private func settle(
         unsafe buffers.outcomes[place] = outcome
         let entry = unsafe range.pointee.entries + Int(site.index)
         if outcome.isRefusal {
+            // Where no window was opened the page does not count as written, and a write to it is news.
+            guard wasOpened else { continue }
             unsafe entry.pointee.writes = PageWrites(.refused, level: 0, tick: 0)
         } else if outcome == .merged {
             unsafe entry.pointee.frame = site.frame == wireZeros ? nil : site.frame

@@ -40,10 +40,9 @@ func unmergeForProgram(_ start: UInt, _ end: UInt, inPlace: Bool = false) -> Int
 /// Un-shares pages of which only the kernel knows the protection and the advice, by its map. What is locked, and what was
 /// rewritten, stays.
 func unmergeUnfit(_ start: UInt, _ end: UInt, _ done: inout WireWork) {
-    guard withAgentLock({ ranges.hasUnfitFrames(start, end) }) else { return }
     guard AgentLock.acquire() else { return }
     defer { AgentLock.release() }
-    guard let remapper = unsafe work.remapper else { return }
+    guard ranges.hasUnfitFrames(start, end), let remapper = unsafe work.remapper else { return }
     var reader = SmapsReader()
     while let entry = reader.next(), entry.start < end {
         // What replaces locked memory would not be locked.

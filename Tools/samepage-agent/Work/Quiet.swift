@@ -67,8 +67,8 @@ extension UnsafeMutablePointer where Pointee == AgentRange {
         guard run.holdsWritten else { return false }
         for page in unsafe pages(of: run, within: 0..<pointee.pageCount) {
             let entry = unsafe self.entry(page)
-            if entry.isRewritten { continue }
-            guard entry.isMergeable, let writes = entry.writes, writes.phase == .resting,
+            if entry.isRewritten || !entry.isMergeable { continue }
+            guard let writes = entry.writes, writes.phase == .resting,
                 unsafe pointee.scans.levels >> UInt8(writes.level) & 1 != 0
             else { return false }
         }

@@ -20,7 +20,7 @@ extension AgentConnection {
             return false
         }
         var welcome = WireWelcome()
-        let outside = OutsideView(of: identity)
+        let outside = hello.flags & WireHello.takesOutside != 0 ? OutsideView(of: identity) : nil
         welcome.flags =
             WireWelcome.hasUpload | (device == nil ? 0 : WireWelcome.hasDevice)
             | (outside == nil ? 0 : WireWelcome.hasOutside)

@@ -69,7 +69,7 @@ extension InProcessMemory {
             }
             return
         }
-        settle(range, count, base, region, into: &outcome)
+        settle(range, count, base, region, wasOpened: report.wasOpened, into: &outcome)
         budget.add(region.boundaries(around: span) - before)
         statistics.windows += 1
         record(report)
@@ -141,7 +141,8 @@ extension InProcessMemory {
 
     /// Takes over what became of each page of a window.
     private func settle(
-        _ range: Range<Int>, _ count: Int, _ base: UInt32, _ region: RegionRecord, into outcome: inout MergeOutcome
+        _ range: Range<Int>, _ count: Int, _ base: UInt32, _ region: RegionRecord, wasOpened: Bool,
+        into outcome: inout MergeOutcome
     ) {
         var next = 0
         for place in range where next < count {
@@ -155,7 +156,7 @@ extension InProcessMemory {
                 region.setFrame(work.frame, at: work.page.index)
                 // What was discarded since it was last observed, and filled again, is merged as it is now.
                 region.forgetDiscard(of: work.page.index)
-            } else if result.isRefusal {
+            } else if result.isRefusal, wasOpened {
                 region.refused.insert(work.page.index)
             }
         }

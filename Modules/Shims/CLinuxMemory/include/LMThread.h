@@ -106,6 +106,9 @@ static inline struct lm_first_thread lm_read_first_thread(int file) {
     return result;
 }
 
+/// The parent's number; 0 where it is in another namespace of processes.
+static inline int lm_parent_id(void) { return (int)lm_system_call(SYS_getppid, 0, 0, 0, 0, 0, 0); }
+
 /// Whether somebody traces the first thread of the process. Takes little of the caller's stack.
 static inline int lm_is_traced(void) {
     static const char name[] = "\nTracerPid:\t";
