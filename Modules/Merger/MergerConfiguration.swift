@@ -50,6 +50,9 @@ public struct MergerConfiguration: Sendable, Hashable {
     public var minimumSharers: UInt8 = 1
     /// The scans for which a page is left alone after the memory could not merge it for a reason that lasts.
     public var scansUntilRetry: UInt32 = 16
+    /// The most scans for which a page that stays busy (pinned, or shared with a forked child) is left alone, 2 to 256: it is
+    /// tried again after 2, 4, 8 ... scans, as long as it does not change.
+    public var mostScansBusy: UInt32 = 256
     /// The pages of one batch; a merge plan has at most about twice as many sites.
     public var batchPages = 512
 

@@ -42,6 +42,7 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
     var maxPageSharing: UInt32 = 256
     var pruneMilliseconds: UInt32 = 2000
     var scansUntilRetry: UInt32 = 4
+    var mostScansBusy: UInt32 = 4
     var nodes = 1
 
     var description: String {
@@ -79,6 +80,7 @@ struct Variant: Sendable, Hashable, CustomStringConvertible {
         configuration.rowLength = rowLength
         configuration.batchPages = batchPages
         configuration.scansUntilRetry = scansUntilRetry
+        configuration.mostScansBusy = mostScansBusy
         configuration.minimumAge = minimumAge
         configuration.minimumSharers = minimumSharers
         configuration.maxPageSharing = maxPageSharing

@@ -62,7 +62,7 @@ extension Merger {
         case .gone:
             table.setLink(.absent, of: page)
         case .busy:
-            table.setLink(table.link(page).busy(in: scanNumber), of: page)
+            table.setLink(table.link(page).busy(in: scanNumber, most: configuration.mostScansBusy), of: page)
         case .mapLimit, .outOfMemory, .unsupported:
             table.setLink(.refused(until: scanNumber &+ configuration.scansUntilRetry), of: page)
         }

@@ -236,7 +236,7 @@ final class ProgramWalk {
             }
         }
         _ = set(run: 1)
-        _ = scan(variant.smartScan ? 40 : 8)
+        _ = scan(variant.smartScan ? 40 : 12)
         verifyFigures()
         evidence.note("quiet point")
     }
