@@ -74,7 +74,8 @@ struct ControlSocketTests {
             let slow = Task.detached { try client.set("odd", to: "slow") }
             // Without giving up this thread, which other tests may take for longer than the request is slow.
             for _ in 0..<12_000 where !control.isSlow.load(ordering: .acquiring) { usleepTenMilliseconds() }
-            #expect(control.isSlow.load(ordering: .acquiring))
+            let isSlow = control.isSlow.load(ordering: .acquiring)
+            #expect(isSlow)
             let status = try client.status()
             #expect(status.attributes.first { $0.name == "odd" }?.value != "slow", "it waited for the slow request")
             control.isSlow.store(false, ordering: .releasing)
