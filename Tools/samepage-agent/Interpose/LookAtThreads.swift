@@ -50,7 +50,7 @@ func stayAway() {
     unsafe lm_atomic_store(&isAway, 1)
 }
 
-/// The program has closed what it looked at, by a call that no signal handler makes: a thread may be started.
+/// The program has closed what it looked at, and a thread may be started.
 func lookEnds() {
     guard unsafe looks <= returnsInSecond else { return }
     delayAgentThread(0)

@@ -17,9 +17,14 @@ public func interposedClosedir(_ folder: Int) -> Int32 {
 }
 
 private func closeStream(_ call: NextCall, _ stream: Int) -> Int32 {
-    let isMeant = unsafe stream != 0 && openStream == UInt(bitPattern: stream)
+    var isMeant = unsafe stream != 0 && openStream == UInt(bitPattern: stream)
     if isMeant { unsafe openStream = 0 }
     let result = Int32(truncatingIfNeeded: pass(call, stream, 0))
+    // The stream may have been made of a descriptor that was opened before.
+    if unsafe openFile >= 0 && isAgentHere && lm_is_open(openFile) == 0 {
+        unsafe openFile = -1
+        isMeant = true
+    }
     if isMeant { lookEnds() }
     return result
 }
@@ -59,9 +64,13 @@ public func interposedClose(_ file: Int32) -> Int32 {
 
 /// Closes a file in some way.
 func closeForProgram(_ file: Int32, _ call: () -> Int) -> Int {
-    // The thread comes back with a later call: a signal handler may close files, and a child of vfork closes its own.
-    if unsafe file >= 0 && file == openFile && isAgentHere { unsafe openFile = -1 }
-    return call()
+    // A child of vfork closes its own.
+    let isMeant = unsafe file >= 0 && file == openFile && isAgentHere
+    if isMeant { unsafe openFile = -1 }
+    let result = call()
+    // A signal handler closes files, too: then the thread comes back with a later call.
+    if isMeant, !isAnySignalBlocked { lookEnds() }
+    return result
 }
 
 /// scandir opens and reads in one call.

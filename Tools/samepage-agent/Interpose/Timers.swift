@@ -38,10 +38,3 @@ func setTimerForProgram(_ kind: Int, _ new: Int, _ old: Int) -> Int32 {
 nonisolated(unsafe) private var timersSince: UInt64 = 0
 /// Timers that run no longer than that may be set for each request of a server.
 private var shortTimer: UInt64 { 500_000_000 }
-
-/// Whether the calling thread blocks a signal, as it does in a handler: no thread can be started there.
-private var isAnySignalBlocked: Bool {
-    let mask = lm_set_signal_mask(AgentLock.blockedSignals)
-    _ = lm_set_signal_mask(mask)
-    return mask != 0
-}

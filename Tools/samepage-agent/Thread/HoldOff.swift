@@ -76,3 +76,10 @@ func leaveAgentThread() {
     _ = unsafe lm_futex_wake(&jobSlot.state, 1)
     _ = unsafe lm_futex_wake(&agentThread.state, Int32.max)
 }
+
+/// Whether the calling thread blocks a signal, as it does in a handler: no thread can be started there.
+var isAnySignalBlocked: Bool {
+    let mask = lm_set_signal_mask(AgentLock.blockedSignals)
+    _ = lm_set_signal_mask(mask)
+    return mask != 0
+}

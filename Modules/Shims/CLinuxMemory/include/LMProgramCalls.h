@@ -106,6 +106,9 @@ static inline int lm_can_read(uintptr_t address) {
     return lm_system_call(SYS_rt_sigprocmask, -1, (long)address, 0, 8, 0, 0) == -LM_EINVAL;
 }
 
+/// Whether a descriptor is open.
+static inline int lm_is_open(int descriptor) { return lm_system_call(SYS_fcntl, descriptor, 1, 0, 0, 0, 0) >= 0; }
+
 /// The numbers of calls that a program may make by syscall().
 enum {
     LM_SYS_MMAP = SYS_mmap,
