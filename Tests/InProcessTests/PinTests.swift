@@ -20,13 +20,8 @@ extension RealMemory {
                 #expect(unsafe tw_ring_pin(&ring, page, pageSize) == 0, "tw_ring_pin(&ring, page, pageSize) == 0")
                 try region.poke(9, Content.word(0, seed: 5))
                 try merger.mergeNow()
-                var pipe: [Int32] = [0, 0]
-                #expect(unsafe tw_pipe(&pipe) == 0, "tw_pipe(&pipe) == 0")
                 let value: UInt64 = 0xABCD
-                #expect(
-                    unsafe withUnsafeBytes(of: value) { unsafe tw_write(pipe[1], $0.baseAddress!, 8) } == 8,
-                    "withUnsafeBytes(of: value) { tw_write(pipe[1], $0.baseAddress!, 8) } == 8")
-                #expect(unsafe tw_ring_read(&ring, pipe[0], page, 8) == 8, "tw_ring_read(&ring, pipe[0], page, 8) == 8")
+                unsafe write(value, to: page, through: &ring)
                 #expect(try region.peek(9) == value, "a write through a pin was lost")
                 unsafe tw_ring_close(&ring)
             }
@@ -36,23 +31,12 @@ extension RealMemory {
         func pinnedAnonymous() async {
             await #expect(processExitsWith: .success) {
                 let merger = try InProcessMerger.quiet()
-                let region = try MergeableRegion.allocate(byteCount: 64 * pageSize, in: merger)
-                try region.fill { _ in 5 }
                 var ring = unsafe tw_ring()
-                #expect(unsafe tw_ring_open(&ring) == 0, "tw_ring_open(&ring) == 0")
-                let page = region.address + UInt(9 * pageSize)
-                #expect(
-                    unsafe tw_ring_pin(&ring, page, 4 * pageSize) == 0,
-                    "tw_ring_pin(&ring, page, 4 * pageSize) == 0")
+                let (region, page) = unsafe try fourPagesPinned(in: merger, by: &ring)
                 try merger.mergeNow()
                 #expect(try region.census().merged == 60, "region.census().merged == 60")
-                var pipe: [Int32] = [0, 0]
-                #expect(unsafe tw_pipe(&pipe) == 0, "tw_pipe(&pipe) == 0")
                 let value: UInt64 = 0xABCD
-                #expect(
-                    unsafe withUnsafeBytes(of: value) { unsafe tw_write(pipe[1], $0.baseAddress!, 8) } == 8,
-                    "withUnsafeBytes(of: value) { tw_write(pipe[1], $0.baseAddress!, 8) } == 8")
-                #expect(unsafe tw_ring_read(&ring, pipe[0], page, 8) == 8, "tw_ring_read(&ring, pipe[0], page, 8) == 8")
+                unsafe write(value, to: page, through: &ring)
                 #expect(try region.peek(9) == value, "region.peek(9) == value")
                 #expect(unsafe tw_ring_unpin(&ring) == 0, "tw_ring_unpin(&ring) == 0")
                 try region.poke(9, Content.word(0, seed: 5))
@@ -66,13 +50,8 @@ extension RealMemory {
         func pinnedForLong() async {
             await #expect(processExitsWith: .success) {
                 let merger = try InProcessMerger.quiet()
-                let region = try MergeableRegion.allocate(byteCount: 64 * pageSize, in: merger)
-                try region.fill { _ in 5 }
                 var ring = unsafe tw_ring()
-                #expect(unsafe tw_ring_open(&ring) == 0, "tw_ring_open(&ring) == 0")
-                let page = region.address + UInt(9 * pageSize)
-                #expect(
-                    unsafe tw_ring_pin(&ring, page, 4 * pageSize) == 0, "tw_ring_pin(&ring, page, 4 * pageSize) == 0")
+                let (region, _) = unsafe try fourPagesPinned(in: merger, by: &ring)
                 let before = try merger.mergeNow()
                 let after = try merger.scan(fullScans: 256)
                 #expect(try region.census().merged == 60, "region.census().merged == 60")
@@ -92,6 +71,28 @@ extension RealMemory {
             }
         }
     }
+}
+
+/// A region of 64 equal pages in which four are pinned, and the address of the first of those: page 9.
+private func fourPagesPinned(
+    in merger: InProcessMerger, by ring: inout tw_ring
+) throws -> (region: MergeableRegion, page: UInt) {
+    let region = try MergeableRegion.allocate(byteCount: 64 * pageSize, in: merger)
+    try region.fill { _ in 5 }
+    #expect(unsafe tw_ring_open(&ring) == 0, "tw_ring_open(&ring) == 0")
+    let page = region.address + UInt(9 * pageSize)
+    #expect(unsafe tw_ring_pin(&ring, page, 4 * pageSize) == 0, "tw_ring_pin(&ring, page, 4 * pageSize) == 0")
+    return (region, page)
+}
+
+/// Has the kernel write to a pinned page.
+private func write(_ value: UInt64, to page: UInt, through ring: inout tw_ring) {
+    var pipe: [Int32] = [0, 0]
+    #expect(unsafe tw_pipe(&pipe) == 0, "tw_pipe(&pipe) == 0")
+    #expect(
+        unsafe withUnsafeBytes(of: value) { unsafe tw_write(pipe[1], $0.baseAddress!, 8) } == 8,
+        "withUnsafeBytes(of: value) { tw_write(pipe[1], $0.baseAddress!, 8) } == 8")
+    #expect(unsafe tw_ring_read(&ring, pipe[0], page, 8) == 8, "tw_ring_read(&ring, pipe[0], page, 8) == 8")
 }
 
 let ringsAreThere: Bool = {

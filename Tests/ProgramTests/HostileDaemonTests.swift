@@ -9,27 +9,9 @@ extension RealPrograms {
     struct HostileDaemonTests {
         private static let pages = 1024
 
-        /// A daemon at a path of its own, and a program that it welcomes, in words that `change` has changed.
-        private func welcome(
-            pages: Int, _ change: (inout [UInt8]) -> Void = { _ in },
-            _ body: (StandInDaemon, Worker) async throws -> Void
-        ) async throws {
-            let folder = try Folder()
-            let socket = "\(folder.path)/socket"
-            let daemon = try StandInDaemon(path: socket)
-            var worker = try await Worker.start([Machine.samepage, "run", "--socket", socket, "--"])
-            try await worker.map(pages: pages, seed: 1000)
-            try await worker.tell("mark")
-            try await daemon.welcome(change)
-            try await body(daemon, worker)
-            try await worker.verify()
-            let ended = try await worker.child.finish()
-            #expect(ended == 0, "\(worker.child.errors)")
-        }
-
         /// A program that is served, and its one area.
         private func serve(_ body: (StandInDaemon, Worker, WireArea) async throws -> Void) async throws {
-            try await welcome(pages: Self.pages) { daemon, worker in
+            try await StandInDaemon.welcome(pages: Self.pages) { daemon, worker in
                 try await body(daemon, worker, try await daemon.expectOneArea())
             }
         }
@@ -68,7 +50,7 @@ extension RealPrograms {
             while ContinuousClock.now < end {
                 let isWelcome = programs % 4 != 3
                 programs += 1
-                try await welcome(pages: 64) { message in
+                try await StandInDaemon.welcome(pages: 64) { message in
                     if !isWelcome { MutatedMessages.mutate(&message, &random) }
                 } _: { daemon, worker in
                     if try await daemon.ask(.statistics) != nil {

@@ -15,18 +15,10 @@ extension RealPrograms {
             pages: Int = 64, marking command: String = "mark", areas: Int = 1,
             _ body: (StandInDaemon, Worker) async throws -> Void
         ) async throws {
-            let folder = try Folder()
-            let socket = "\(folder.path)/socket"
-            let daemon = try StandInDaemon(path: socket)
-            var worker = try await Worker.start([Machine.samepage, "run", "--socket", socket, "--"])
-            try await worker.map(pages: pages, seed: 1000)
-            try await worker.tell(command)
-            try await daemon.welcome()
-            try await daemon.expect(areas: areas)
-            try await body(daemon, worker)
-            try await worker.verify()
-            let ended = try await worker.child.finish()
-            #expect(ended == 0, "\(worker.child.errors)")
+            try await StandInDaemon.welcome(pages: pages, marking: command) { daemon, worker in
+                try await daemon.expect(areas: areas)
+                try await body(daemon, worker)
+            }
         }
 
         @Test(.timeLimit(.minutes(1))) func writtenOrDiscarded() async throws {

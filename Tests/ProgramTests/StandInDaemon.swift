@@ -149,3 +149,24 @@ func bytes(of value: some BitwiseCopyable) -> [UInt8] {
     // SAFETY: the value outlives the call, and its structure has no padding.
     unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
 }
+
+extension StandInDaemon {
+    /// A daemon at a path of its own, and a program with marked memory that it welcomes, in words that `change` has changed. In the
+    /// end the program's memory must be as it was.
+    static func welcome(
+        pages: Int, marking command: String = "mark", _ change: (inout [UInt8]) -> Void = { _ in },
+        _ body: (StandInDaemon, Worker) async throws -> Void
+    ) async throws {
+        let folder = try Folder()
+        let socket = "\(folder.path)/socket"
+        let daemon = try StandInDaemon(path: socket)
+        var worker = try await Worker.start([Machine.samepage, "run", "--socket", socket, "--"])
+        try await worker.map(pages: pages, seed: 1000)
+        try await worker.tell(command)
+        try await daemon.welcome(change)
+        try await body(daemon, worker)
+        try await worker.verify()
+        let ended = try await worker.child.finish()
+        #expect(ended == 0, "\(worker.child.errors)")
+    }
+}
