@@ -105,12 +105,12 @@ struct Onlookers: ~Copyable {
         if outerMemory >= 0 { lm_drop_lease(outerMemory) }
         unsafe lm_atomic_store(&Self.holder, 0)
         heldSince = nil
-        if isTraced(status) || isTraced(outerStatus) { presentUntil = lm_monotonic_nanoseconds() + Self.stay }
+        if Self.isTraced(status) || Self.isTraced(outerStatus) { presentUntil = lm_monotonic_nanoseconds() + Self.stay }
     }
 
     /// Whether somebody is there; if not, the lease is taken where there can be one.
     private mutating func look(at time: UInt64) -> Bool {
-        if isTraced(status) || isTraced(outerStatus) { return true }
+        if Self.isTraced(status) || Self.isTraced(outerStatus) { return true }
         // Before any lease is tried: one that another remapper of the process holds would count as somebody.
         waitForTurn()
         if time >= lookDue {
@@ -175,7 +175,7 @@ struct Onlookers: ~Copyable {
         var path = ThreadPath(entries, name: name)
         let file = path.open(in: folder, "task/", "/status", Int32(LM_O_RDONLY))
         defer { if file >= 0 { _ = lm_close(file) } }
-        return isTraced(file) || isOpen(path.open(in: folder, "task/", "/mem", Int32(LM_O_NO_ACCESS)))
+        return Self.isTraced(file) || isOpen(path.open(in: folder, "task/", "/mem", Int32(LM_O_NO_ACCESS)))
             || isOpen(path.open(in: folder, "../", "/mem", Int32(LM_O_NO_ACCESS)))
     }
 
@@ -188,8 +188,8 @@ struct Onlookers: ~Copyable {
         return result == -Int32(LM_EAGAIN)
     }
 
-    /// Whether a status names a tracer.
-    private func isTraced(_ file: Int32) -> Bool {
+    /// Whether an open status of /proc names a tracer. Takes little of the caller's stack.
+    static func isTraced(_ file: Int32) -> Bool {
         guard file >= 0 else { return false }
         let name: StaticString = "\nTracerPid:\t"
         let length = name.utf8CodeUnitCount

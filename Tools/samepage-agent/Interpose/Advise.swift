@@ -12,7 +12,7 @@ func adviseForProgram(_ address: UInt, _ size: Int, _ advice: Int32) -> Int32 {
     let isAside = isAgentOff && (isForMerging || !isWatching)
     if isAside, !endsUse(advice) { return nextMadvise(address, size, advice) }
     // What harms nothing is answered as for any other library.
-    if let own = ownPlace(address, end), agentMemory.touches(address, end) || endsUse(advice) {
+    if let own = ownPlace(address, end, endsUse: endsUse(advice)) {
         return aroundOwnPlaceAsGap(own, address, end) { adviseForProgram($0, Int($1 - $0), advice) }
     }
     if isAside { return nextMadvise(address, size, advice) }

@@ -33,7 +33,7 @@ func lockForProgram(_ number: Int, _ address: UInt, _ size: Int, _ flags: Int) -
     // mlock takes the whole page that an address lies in.
     let start = address & ~4095
     let call = { () -> Int32 in
-        nextLock(number == Int(LM_SYS_MLOCK) ? .mlock : .mlock2, number, Int(bitPattern: address), size, flags)
+        nextIntCall(number == Int(LM_SYS_MLOCK) ? .mlock : .mlock2, number, Int(bitPattern: address), size, flags)
     }
     guard isWatching, let end = pageEnd(start, size &+ Int(address - start)) else { return call() }
     unmergeBeforeCall(start, end)
@@ -62,7 +62,7 @@ func unmergeBeforeCall(_ start: UInt, _ end: UInt) {
 }
 
 func unlockForProgram(_ address: UInt, _ size: Int) -> Int32 {
-    let result = nextLock(.munlock, Int(LM_SYS_MUNLOCK), Int(bitPattern: address), size, 0)
+    let result = nextIntCall(.munlock, Int(LM_SYS_MUNLOCK), Int(bitPattern: address), size, 0)
     let start = address & ~4095
     if isWatching, let end = pageEnd(start, size &+ Int(address - start)) { examineAgain(start, end) }
     return result
@@ -87,7 +87,7 @@ func lockAllForProgram(_ flags: Int32) -> Int32 {
 }
 
 private func lockAllByKernel(_ flags: Int32) -> Int32 {
-    nextLock(.mlockall, Int(LM_SYS_MLOCKALL), Int(flags), 0, 0)
+    nextIntCall(.mlockall, Int(LM_SYS_MLOCKALL), Int(flags), 0, 0)
 }
 
 /// mlockall, on the agent's thread: the kernel fills every page that it locks, and would wait for ever for those of the
@@ -120,7 +120,7 @@ extension Remapper {
 }
 
 func unlockAllForProgram() -> Int32 {
-    let result = nextLock(.munlockall, Int(LM_SYS_MUNLOCKALL), 0, 0, 0)
+    let result = nextIntCall(.munlockall, Int(LM_SYS_MUNLOCKALL), 0, 0, 0)
     if result == 0 { unsafe lm_atomic_store(&locksFuture, 0) }
     if isWatching { examineAgain(0, UInt.max & ~4095) }
     return result

@@ -32,7 +32,7 @@ private func closeStream(_ call: NextCall, _ stream: Int) -> Int32 {
 /// fopen.
 @c(fopen)
 public func interposedFopen(_ path: UnsafePointer<CChar>?, _ mode: Int) -> Int {
-    unsafe openStream(path) { unsafe pass(.fopen, word(path), mode) }
+    unsafe openingStream(path) { unsafe pass(.fopen, word(path), mode) }
 }
 
 /// fopen64.
@@ -40,11 +40,11 @@ public func interposedFopen(_ path: UnsafePointer<CChar>?, _ mode: Int) -> Int {
 public func interposedFopen64(_ path: UnsafePointer<CChar>?, _ mode: Int) -> Int {
     // musl has no definition of this name.
     let call = unsafe next(.fopen64) != nil ? NextCall.fopen64 : .fopen
-    return unsafe openStream(path) { unsafe pass(call, word(path), mode) }
+    return unsafe openingStream(path) { unsafe pass(call, word(path), mode) }
 }
 
 /// Nothing is read before the program asks for it.
-private func openStream(_ path: UnsafePointer<CChar>?, _ call: () -> Int) -> Int {
+private func openingStream(_ path: UnsafePointer<CChar>?, _ call: () -> Int) -> Int {
     let stream = call()
     if unsafe look(at: path, found: stream != 0 && stream != -1, files: true) {
         unsafe openStream = UInt(bitPattern: stream)

@@ -16,15 +16,13 @@ func unshareForProgram(_ flags: Int) -> Int {
     var harmless = Int(LM_CLONE_FILES | LM_CLONE_SYSVSEM | LM_CLONE_NEWPID)
     // The folder that the first thread is in is the process's.
     if lm_thread_id() != lm_process_id() { harmless |= Int(LM_CLONE_FS) }
-    guard flags & ~harmless != 0 else { return Int(nextIntCall(.unshare, Int(LM_SYS_UNSHARE), flags, 0)) }
-    return alone { Int(nextIntCall(.unshare, Int(LM_SYS_UNSHARE), flags, 0)) }
+    func call() -> Int { Int(nextIntCall(.unshare, Int(LM_SYS_UNSHARE), flags, 0)) }
+    return flags & ~harmless != 0 ? alone(call) : call()
 }
 
 func enterForProgram(_ file: Int32, _ kind: Int32) -> Int {
-    guard kind != Int32(LM_CLONE_NEWPID) else {
-        return Int(nextIntCall(.setns, Int(LM_SYS_SETNS), Int(file), Int(kind)))
-    }
-    return alone { Int(nextIntCall(.setns, Int(LM_SYS_SETNS), Int(file), Int(kind))) }
+    func call() -> Int { Int(nextIntCall(.setns, Int(LM_SYS_SETNS), Int(file), Int(kind))) }
+    return kind != Int32(LM_CLONE_NEWPID) ? alone(call) : call()
 }
 
 /// umount.
@@ -39,9 +37,9 @@ public func interposedUmount2(_ path: Int, _ flags: Int32) -> Int32 {
 
 /// The agent's thread has files of /proc open, and ends where that is in the program's way.
 func unmountForProgram(_ call: NextCall, _ path: Int, _ flags: Int) -> Int32 {
-    let result = nextIntCall(call, Int(LM_SYS_UMOUNT2), path, flags)
-    guard result == -Int32(LM_EBUSY), isAgentHere else { return result }
-    return Int32(truncatingIfNeeded: alone { Int(nextIntCall(call, Int(LM_SYS_UMOUNT2), path, flags)) })
+    func unmount() -> Int { Int(nextIntCall(call, Int(LM_SYS_UMOUNT2), path, flags)) }
+    let result = unmount()
+    return Int32(truncatingIfNeeded: result == -Int(LM_EBUSY) && isAgentHere ? alone(unmount) : result)
 }
 
 /// capset: libc passes it to the kernel, for the calling thread only.
@@ -55,9 +53,9 @@ func changesRights(_ number: Int) -> Bool { lm_changes_rights(number) != 0 }
 
 /// Makes such a call. Rights of the first thread count as the program's: the agent's thread follows.
 func changeRights(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int) -> Int {
-    let isNamed = number == Int(LM_SYS_CAPSET)
-    guard isAgentHere, lm_thread_id() == lm_process_id() else {
-        return isNamed ? Int(nextIntCall(.capset, number, a, b)) : nextSyscall(number, a, b, c, d, e, f)
+    func call() -> Int {
+        number == Int(LM_SYS_CAPSET)
+            ? Int(nextIntCall(.capset, number, a, b)) : nextSyscall(number, a, b, c, d, e, f)
     }
-    return alone { isNamed ? Int(nextIntCall(.capset, number, a, b)) : nextSyscall(number, a, b, c, d, e, f) }
+    return isAgentHere && lm_thread_id() == lm_process_id() ? alone(call) : call()
 }

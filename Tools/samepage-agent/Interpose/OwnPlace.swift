@@ -1,7 +1,7 @@
 internal import CLinuxMemory
 
-// The agent's memory, and the library itself, are no memory of the program's, which may give back or close all that it does not
-// know: for its calls nothing is mapped there. Only a new mapping at just that place cannot be had.
+// The agent's memory, and the library itself, are no memory of the program's, which may give back or make inaccessible all that it
+// does not know: for its calls nothing is mapped there. Only a new mapping at just that place cannot be had.
 
 /// Where this library lies. Set once, by the constructor.
 nonisolated(unsafe) private var library: (start: UInt, end: UInt) = (0, 0)
@@ -15,12 +15,14 @@ func findOwnLibrary() {
 }
 
 /// Whether a part of the library lies between two addresses.
-func touchesLibrary(_ start: UInt, _ end: UInt) -> Bool { unsafe start < library.end && end > library.start }
+private func touchesLibrary(_ start: UInt, _ end: UInt) -> Bool { unsafe start < library.end && end > library.start }
 
 /// What is ours between two addresses: the agent's memory, or the library; `nil` where it is the program's.
-func ownPlace(_ start: UInt, _ end: UInt) -> (start: UInt, end: UInt)? {
+///
+/// - Parameter endsUse: Whether the library could not go on after the call; else it is memory like that of other libraries.
+func ownPlace(_ start: UInt, _ end: UInt, endsUse: Bool = true) -> (start: UInt, end: UInt)? {
     if agentMemory.touches(start, end) { return agentMemory.bounds }
-    return touchesLibrary(start, end) ? unsafe library : nil
+    return endsUse && touchesLibrary(start, end) ? unsafe library : nil
 }
 
 /// Makes a call for what lies before and behind what is ours; the first error, or 0.

@@ -3,8 +3,8 @@ internal import CLinuxMemory
 // The program's own calls, carried out: by the kernel, or by the next library that wants to see them. Each answers as the
 // kernel does, with minus the error number.
 //
-// A call by number goes to the next library's syscall, or to the kernel, and never to the function of that name: plainly that would not
-// see it either, and many such functions make their call by number.
+// A call by number goes to the next library's syscall, or to the kernel, and never to the function of that name: without the agent
+// that would not see it either, and many such functions make their call by number.
 
 /// Carries out a call that the program made by number.
 func byNumber(_ call: () -> Int) -> Int {
@@ -90,11 +90,6 @@ func nextMprotect(_ address: UInt, _ size: Int, _ protection: Int32) -> Int32 {
 func nextMremap(_ old: UInt, _ oldSize: Int, _ newSize: Int, _ flags: Int32, _ address: UInt) -> Int {
     nextCall(
         .mremap, Int(LM_SYS_MREMAP), Int(bitPattern: old), oldSize, newSize, Int(flags), Int(bitPattern: address))
-}
-
-/// mlock, mlock2, munlock, mlockall or munlockall.
-func nextLock(_ call: NextCall, _ number: Int, _ a: Int, _ b: Int, _ c: Int) -> Int32 {
-    nextIntCall(call, number, a, b, c)
 }
 
 func nextSetsockopt(_ socket: Int, _ level: Int, _ option: Int, _ value: Int, _ size: Int) -> Int32 {

@@ -16,23 +16,16 @@ func controlForProgram(_ option: Int32, _ a: Int, _ b: Int, _ c: Int, _ d: Int) 
         guard a == 0, b == 0, c == 0, d == 0 else { return -Int32(LM_EINVAL) }
         return Int32(bitPattern: unsafe lm_atomic_load(&mergesAny))
     }
-    if option == Int32(LM_PR_SET_VMA) {
-        return nameForProgram(UInt(bitPattern: b), c) {
-            nextIntCall(.prctl, Int(LM_SYS_PRCTL), Int(option), a, b, c, d)
-        }
+    func call() -> Int32 { nextIntCall(.prctl, Int(LM_SYS_PRCTL), Int(option), a, b, c, d) }
+    if option == Int32(LM_PR_SET_VMA) { return nameForProgram(UInt(bitPattern: b), c, call) }
+    if option == Int32(LM_PR_SET_SECCOMP) {
+        return Int32(truncatingIfNeeded: filterByControl(a, b) { Int(call()) })
     }
-    guard option == Int32(LM_PR_SET_SECCOMP) else {
-        // What the calling thread alone gives up counts for the program's whole process.
-        if lm_is_given_up_by_thread(option) != 0, isAgentHere, lm_thread_id() == lm_process_id() {
-            return Int32(
-                truncatingIfNeeded: alone { Int(nextIntCall(.prctl, Int(LM_SYS_PRCTL), Int(option), a, b, c, d)) })
-        }
-        return nextIntCall(.prctl, Int(LM_SYS_PRCTL), Int(option), a, b, c, d)
+    // What the calling thread alone gives up counts for the program's whole process.
+    if lm_is_given_up_by_thread(option) != 0, isAgentHere, lm_thread_id() == lm_process_id() {
+        return Int32(truncatingIfNeeded: alone { Int(call()) })
     }
-    return Int32(
-        truncatingIfNeeded: filterByControl(a, b) {
-            Int(nextIntCall(.prctl, Int(LM_SYS_PRCTL), Int(option), a, b, c, d))
-        })
+    return call()
 }
 
 private func mergeAny(_ isOn: Bool) -> Int32 {

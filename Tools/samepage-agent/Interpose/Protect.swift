@@ -12,11 +12,11 @@ public func interposedPkeyMprotect(_ address: UInt, _ size: Int, _ protection: I
     answer(protectForProgram(address, size, protection, key: key))
 }
 
+private func allowsReading(_ protection: Int32) -> Bool { protection & Int32(LM_PROT_READ) != 0 }
+
 func protectForProgram(_ address: UInt, _ size: Int, _ protection: Int32) -> Int32 {
     // What lies before a gap is protected, what lies behind it is not.
-    if let end = pageEnd(address, size), let own = ownPlace(address, end),
-        agentMemory.touches(address, end) || protection & Int32(LM_PROT_READ) == 0
-    {
+    if let end = pageEnd(address, size), let own = ownPlace(address, end, endsUse: !allowsReading(protection)) {
         let result = address < own.start ? protectForProgram(address, Int(own.start - address), protection) : 0
         return result != 0 ? result : -Int32(LM_ENOMEM)
     }
@@ -26,9 +26,7 @@ func protectForProgram(_ address: UInt, _ size: Int, _ protection: Int32) -> Int
 }
 
 func protectForProgram(_ address: UInt, _ size: Int, _ protection: Int32, key: Int32) -> Int32 {
-    if let end = pageEnd(address, size), ownPlace(address, end) != nil,
-        agentMemory.touches(address, end) || protection & Int32(LM_PROT_READ) == 0
-    {
+    if let end = pageEnd(address, size), ownPlace(address, end, endsUse: !allowsReading(protection)) != nil {
         return -Int32(LM_ENOMEM)
     }
     return protectForProgram(address, size, isPlain: allowsReadAndWriteOnly(protection) && key <= 0) {

@@ -54,7 +54,7 @@ func startAgentThread(byAllocator: Bool = false) -> Bool {
     }
     // A tracer would see the thread come, and nothing merges before it has gone; a timer would count the thread's time. The file
     // that tells of tracers must not be in the table of other threads.
-    let isTraced = programHasOneThread() && lm_is_traced() != 0
+    let isTraced = programHasOneThread() && isProgramTraced()
     guard !isTraced, unsafe lm_atomic_load(&agentThread.cpuTimers) == 0 else {
         delayAgentThread(1_000_000_000)
         unsafe lm_atomic_store(&agentThread.state, 0)
@@ -71,6 +71,13 @@ func startAgentThread(byAllocator: Bool = false) -> Bool {
     }
     if result == 0 { correctThreadCount(by: -1) } else { unsafe lm_atomic_store(&agentThread.state, 0) }
     return result == 0
+}
+
+/// Whether somebody traces the program's first thread.
+private func isProgramTraced() -> Bool {
+    let file = unsafe lm_open(text("/proc/self/status"), Int32(LM_O_RDONLY))
+    defer { if file >= 0 { _ = lm_close(file) } }
+    return Onlookers.isTraced(file)
 }
 
 /// Waits until the kernel knows the thread that ended last no more: its stack is the next one's.

@@ -22,8 +22,6 @@ func takeChecksums(_ checksum: WireChecksum, of pages: UnsafePointer<WirePage>, 
                 // SAFETY: one digest for each page of the request.
                 unsafe buffers.digests[place] = WireDigest(high: 0, low: 0)
                 guard let memory = unsafe readable(page) else { continue }
-                // SAFETY: a page of the range, under the lock.
-                unsafe ranges.find(area: page.area)?.pointee.entries[Int(page.index)].forgetRefusal()
                 if place + 1 < end, unsafe pages[place + 1].area == page.area {
                     // A prefetch cannot fault, wherever it points.
                     let distance = unsafe Int(pages[place + 1].index) - Int(page.index)
@@ -39,11 +37,13 @@ func takeChecksums(_ checksum: WireChecksum, of pages: UnsafePointer<WirePage>, 
     return done
 }
 
-/// The memory of a page that may be read now; the lock is held.
-func readable(_ page: WirePage) -> UnsafeMutableRawPointer? {
+/// The memory of a page that may be read now, to take its checksum here or in the daemon; the lock is held.
+private func readable(_ page: WirePage) -> UnsafeMutableRawPointer? {
     guard let range = unsafe ranges.find(area: page.area), unsafe range.isServed,
         unsafe page.index < range.pointee.pageCount, unsafe range.entry(page.index).isMergeable
     else { return nil }
+    // SAFETY: a page of the range, under the lock.
+    unsafe range.pointee.entries[Int(page.index)].forgetRefusal()
     return unsafe range.memory(of: page.index)
 }
 
@@ -82,12 +82,6 @@ func upload(_ pages: UnsafePointer<WirePage>, count: Int, to descriptor: Int32) 
                 while next < end, unsafe pages[next].area == pages[first].area,
                     unsafe pages[next].index == pages[next - 1].index &+ 1, unsafe readable(pages[next]) != nil
                 { next += 1 }
-                // The daemon takes their checksums.
-                for place in first..<next {
-                    // SAFETY: pages of a range, under the lock.
-                    unsafe ranges.find(area: pages[place].area)?.pointee.entries[Int(pages[place].index)]
-                        .forgetRefusal()
-                }
                 // SAFETY: the pages may be read.
                 let copied = unsafe lm_pwrite(descriptor, memory, (next - first) * 4096, Int64(first) * 4096)
                 if copied > 0 { for place in first..<min(next, first + copied / 4096) { done.insert(place) } }

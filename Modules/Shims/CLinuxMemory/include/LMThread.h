@@ -1,7 +1,7 @@
 #ifndef SAMEPAGE_LM_THREAD_H
 #define SAMEPAGE_LM_THREAD_H
 
-#include "LMFiles.h"
+#include "LMSystemCall.h"
 #include <semaphore.h>
 #include <time.h>
 
@@ -108,23 +108,6 @@ static inline struct lm_first_thread lm_read_first_thread(int file) {
 
 /// The parent's number; 0 where it is in another namespace of processes.
 static inline int lm_parent_id(void) { return (int)lm_system_call(SYS_getppid, 0, 0, 0, 0, 0, 0); }
-
-/// Whether somebody traces the first thread of the process. Takes little of the caller's stack.
-static inline int lm_is_traced(void) {
-    static const char name[] = "\nTracerPid:\t";
-    char text[400];
-    int file = lm_open("/proc/self/status", LM_O_RDONLY);
-    if (file < 0) return 0;
-    long size = lm_read(file, text, sizeof text);
-    lm_close(file);
-    const long length = sizeof name - 1;
-    for (long place = 0; place + length < size; place++) {
-        long matched = 0;
-        while (matched < length && text[place + matched] == name[matched]) matched++;
-        if (matched == length) return text[place + length] != '0';
-    }
-    return 0;
-}
 
 /// The calling thread gets the priority of ordinary ones, if it inherited a higher: real-time policies, negative nice values.
 static inline void lm_take_normal_priority(void) {
