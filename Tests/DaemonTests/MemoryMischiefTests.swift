@@ -78,13 +78,45 @@ struct MemoryMischiefTests {
         expectOthersAreFine(rig, agents)
     }
 
-    @Test("silence ends the connection when patience does", arguments: kinds)
+    @Test("who keeps silent is left alone when patience ends, and given up later", arguments: kinds)
     func silence(kind: WireKind) throws {
         let (rig, agents) = try makeRig { _, asked, _ in asked == kind ? .keepSilent : .send }
-        rig.clients[0].connection.patience = 200_000_000
+        let connection = rig.clients[0].connection
+        connection.patience = 200_000_000
+        connection.longestSilence = 400_000_000
         rig.scan(6)
-        #expect(rig.clients[0].connection.failure?.contains("within 200 ms") == true)
+        #expect(connection.isParked && !connection.isDead)
         expectOthersAreFine(rig, agents)
+        #expect(eventually { !connection.unparkIfRunning() && connection.isDead })
+        #expect(connection.failure?.contains("did not answer '\(kind)' within 400 ms") == true)
+    }
+
+    @Test("who answers late is asked again, and has lost nothing", arguments: kinds)
+    func lateAnswer(kind: WireKind) throws {
+        let isLate = Atomic<Bool>(false)
+        let rig = try MemoryRig()
+        let seeds: [UInt64?] = (1...40).map { $0 }
+        let agents = [try rig.client(seeds), try rig.client(seeds), try rig.client(seeds)]
+        let connection = rig.clients[0].connection
+        connection.patience = 100_000_000
+        agents[0].misbehave { _, asked, _ in
+            if asked == kind, !isLate.exchange(true, ordering: .relaxed) { usleep(300_000) }
+            return .send
+        }
+        rig.scan(6)
+        expectOthersAreFine(rig, agents)
+        let wasLate = isLate.load(ordering: .relaxed)
+        #expect(wasLate)
+        #expect(
+            eventually {
+                connection.receivePending()
+                return connection.unparkIfRunning()
+            })
+        #expect(!connection.isDead && !connection.isParked)
+        rig.scan(20)
+        #expect(agents[0].frames(1).allSatisfy { $0 != nil })
+        for index in 0..<40 { #expect(agents[0].read(1, index) == content(UInt64(index + 1))) }
+        #expect(rig.counters.pagesSharing == 80)
     }
 
     @Test("a client that leaves in the middle is no failure", arguments: kinds)

@@ -136,7 +136,9 @@ extension ServiceTests {
             let start = lm_monotonic_nanoseconds()
             _ = try rig.daemon.description()
             #expect(lm_monotonic_nanoseconds() - start < 4_000_000_000)
-            #expect(eventually { (try? rig.daemon.clients().count) == 1 })
+            // They are left alone, and given up ten seconds later.
+            #expect(try rig.daemon.clients().count == 9)
+            #expect(eventually(within: 30) { (try? rig.daemon.clients().count) == 1 })
             #expect(honest.locked { honest.welcome != nil })
             try await rig.stop()
         }

@@ -1,7 +1,8 @@
 import CLinuxMemory
 import Wire
 
-/// A process that is stopped loses nothing: its connection waits until it goes on. What it has merged stays counted.
+/// A process that is stopped, or gets no processor, loses nothing: its connection waits until it goes on. What it has merged
+/// stays counted.
 extension AgentConnection {
     /// How long an answer is waited for before the process is looked at, in nanoseconds.
     static var firstLook: UInt64 { 10_000_000 }
@@ -9,15 +10,46 @@ extension AgentConnection {
     /// Leaves the process alone if it is stopped; `false` if it runs.
     func parkIfStopped() -> Bool {
         guard identity.isStopped, !identity.hasEnded else { return false }
-        isParked = true
+        park()
         return true
+    }
+
+    /// Leaves a process alone whose answer is late though it runs.
+    ///
+    /// - Parameter start: Since when somebody waits for it.
+    func parkSilent(since start: UInt64) {
+        noteWait(from: start)
+        fellSilent = true
+        if !isDead { park() }
+    }
+
+    private func park() {
+        isParked = true
+        parkedSince = lm_monotonic_nanoseconds()
+    }
+
+    /// When a process that owes an answer has been silent for too long; `nil` while it owes none.
+    var endOfSilence: UInt64? { isParked && awaited != nil ? parkedSince + longestSilence : nil }
+
+    /// Ends the connection of a process that runs and has not answered for too long.
+    private func failIfSilent() {
+        guard let awaited, let end = endOfSilence else { return }
+        let now = lm_monotonic_nanoseconds()
+        guard now >= end else { return }
+        if identity.isStopped {
+            parkedSince = now
+        } else {
+            failSilent("did not answer '\(awaited.kind)' within \(longestSilence / 1_000_000) ms")
+        }
     }
 
     /// Whether a process that was left alone goes on: it has answered, or can be asked again.
     ///
     /// Its answer, if it still owes one, comes through ``receivePending()``.
-    func unparkIfRunning() -> Bool {
-        guard isParked, !isDead, awaited == nil, !identity.isStopped else { return false }
+    package func unparkIfRunning() -> Bool {
+        guard isParked, !isDead else { return false }
+        failIfSilent()
+        guard !isDead, awaited == nil, !identity.isStopped else { return false }
         isParked = false
         sendDrops()
         return true

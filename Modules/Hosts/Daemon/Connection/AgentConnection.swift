@@ -18,9 +18,11 @@ package final class AgentConnection {
     package let hello: WireHello
     /// The socket, to be polled; -1 when the connection is dead.
     package private(set) var descriptor: Int32
-    /// Whether its process is stopped (SIGSTOP, a debugger) and owes an answer or takes no messages: nothing is asked of
-    /// it until it goes on.
+    /// Whether it is left alone, since its process owes an answer or takes no messages: it is stopped (SIGSTOP, a debugger), or
+    /// gets no processor. Nothing is asked of it until it goes on.
     package internal(set) var isParked = false
+    /// Since when it is, or was last seen to be stopped.
+    var parkedSince: UInt64 = 0
     /// The shortest run of pages that its agent makes map entries for, as far as known.
     var shortestRun = 1
     /// What it said of observations when nobody waited for it any more.
@@ -40,11 +42,13 @@ package final class AgentConnection {
     }
     /// The same in the order in which they came; `nil` until somebody needs it.
     var orderedAreas: [(area: AreaID, number: UInt32)]?
-    /// Whether it has ended because no answer came in time: others may be as silent then.
-    package private(set) var fellSilent = false
-    /// How long an answer may take, in nanoseconds: everyone else of the domain waits for it. Whoever is stopped in the
+    /// Whether it has not answered in time, or taken no messages, since this was last looked at: others may be as silent then.
+    var fellSilent = false
+    /// How long an answer is waited for, in nanoseconds: everyone else of the domain waits for it. Whoever is stopped in the
     /// middle of a merge carries it out when it goes on: frames stay as they are while anyone has their segment.
     package var patience: UInt64 = 1_000_000_000
+    /// How long an answer may take, in nanoseconds, of which nobody waits for more than ``patience``.
+    package var longestSilence: UInt64 = 10_000_000_000
     /// An answer that was waited for so long is slow, and how much waiting for slow answers is too much, in nanoseconds:
     /// the others of the domain wait too, and whoever asks about it. A quarter of the time is forgiven.
     package var slowAnswer: UInt64 = 500_000_000

@@ -38,9 +38,14 @@ extension DomainEngine {
             if client.connection.isDead || client.hasEnded { gone.append(client) }
         }
         for client in gone { drop(client, because: client.hasEnded ? nil : client.connection.failure) }
+        var isSilent = false
+        for client in clients + gone where client.connection.fellSilent {
+            client.connection.fellSilent = false
+            isSilent = true
+        }
         // Whoever stops one program often stops several: the others are asked all at once whether they are there, or
         // each would cost as much time as the first.
-        if gone.contains(where: \.connection.fellSilent) { hearAgents(after: 0) }
+        if isSilent { hearAgents(after: 0) }
         guard isNews || !gone.isEmpty else { return false }
         publishSize()
         return true

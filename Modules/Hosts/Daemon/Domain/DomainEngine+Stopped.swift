@@ -2,9 +2,9 @@ import CLinuxMemory
 import Merger
 import PageMemory
 
-/// Programs that are stopped, and pages that only their program knows.
+/// Programs that are stopped or do not answer, and pages that only their program knows.
 extension DomainEngine {
-    /// Hears of programs that go on after they were stopped.
+    /// Hears of programs that go on after they were stopped, or answer at last.
     func unpark() {
         for client in clients where client.connection.isParked {
             guard client.connection.unparkIfRunning() else { continue }
@@ -14,8 +14,16 @@ extension DomainEngine {
         unshareLate()
     }
 
-    /// Whether a program that is stopped owes no answer, so that nothing tells when it goes on.
-    var mustLookAtStopped: Bool { clients.contains { $0.connection.isParked && $0.connection.awaited == nil } }
+    /// When to look at programs that are left alone though nobody has said anything: those that are stopped and owe no answer
+    /// do not tell when they go on, and others may keep silent for ever.
+    func nextLookAtParked(after now: UInt64) -> UInt64? {
+        var first: UInt64?
+        for client in clients where client.connection.isParked {
+            let time = client.connection.endOfSilence ?? now + 250_000_000
+            first = min(first ?? time, time)
+        }
+        return first
+    }
 
     /// Gives back pages of programs that came, or went on, after `run` had become 2.
     func unshareLate() {

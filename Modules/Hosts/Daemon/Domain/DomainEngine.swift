@@ -146,7 +146,7 @@ final class DomainEngine {
         var times: [UInt64] = []
         if let sleepEnd { times.append(max(sleepEnd, now + share.wait(now: now))) }
         if let lingerEnd { times.append(lingerEnd) }
-        if mustLookAtStopped { times.append(now + 250_000_000) }
+        if let look = nextLookAtParked(after: now) { times.append(look) }
         if memory.base.needsMaintenance, !clients.isEmpty { times.append(lastMaintenance + 5_000_000_000) }
         return times.min()
     }
