@@ -100,7 +100,7 @@ extension FakeAgent {
             return reply(WireWork(), [UInt8]())
         default:
             var statistics = WireStatistics()
-            statistics.mapEntries = 17
+            statistics.mapEntries = lacksEntries ? 999 : 17
             statistics.mapEntryLimit = 1000
             return reply(statistics, [WireRefusal(reason: WireReason.locked.rawValue, bytes: 4096)])
         }

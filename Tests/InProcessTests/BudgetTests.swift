@@ -39,6 +39,13 @@ extension RealMemory {
                 let limit = Process.mapLimit * 4 / 100
                 #expect(Process.mapEntries <= limit, "Process.mapEntries <= limit")
                 #expect(try merger.statistics().mapEntryLimit == limit, "merger.statistics().mapEntryLimit == limit")
+                // Nothing longer comes: single pages get what is left, but for what is kept.
+                for _ in 0..<100 where Process.mapEntries < limit * 14 / 16 {
+                    try await Task.sleep(for: .milliseconds(300))
+                    try merger.scan(fullScans: 2)
+                }
+                #expect(Process.mapEntries >= limit * 14 / 16, "Process.mapEntries >= limit * 14 / 16")
+                #expect(Process.mapEntries <= limit * 15 / 16 + 16, "Process.mapEntries <= limit * 15 / 16 + 16")
                 #expect(try region.wrongPages(seed: seed).isEmpty, "region.wrongPages(seed: seed).isEmpty")
                 // With more entries allowed, more merges.
                 try merger.set("vma_budget_percent", to: "20")

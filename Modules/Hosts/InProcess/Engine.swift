@@ -1,6 +1,7 @@
 import CLinuxMemory
 import Merger
 import PageMemory
+import Remap
 import ScanPolicy
 import SystemThreads
 
@@ -83,7 +84,7 @@ final class Engine {
             if attribute == Engine.budgetAttribute {
                 let percent = try parseUnsignedAttribute(value, name: attribute, in: 1...90)
                 memory.settings.vmaBudgetPercent = UInt32(percent)
-                memory.budget.setPercent(UInt32(percent))
+                memory.budget.percent = UInt32(percent)
             } else {
                 try merger.set(attribute, to: value)
             }

@@ -76,6 +76,8 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     guard let range = unsafe ranges.find(area: area), let remapper = unsafe work.remapper else { return }
     segments.beginWindow()
     let count = unsafe describeSites(sites, range, &done)
+    var made = 0
+    defer { work.budget.settle(made) }
     guard count > 0 else { return }
     let base = unsafe buffers.sites[sites.lowerBound].index
     let first = unsafe buffers.pages[0].index
@@ -88,7 +90,7 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
         window: range.memory(of: window.lowerBound), pageCount: window.count, pages: buffers.pages, count: count,
         goesOn: true)
     unsafe settle(sites, range, window, count, wasOpened: report.wasOpened)
-    unsafe work.budget.add(range.boundaries(around: window) - before)
+    made = unsafe range.boundaries(around: window) - before
     done.add(report)
     if report.merged > 0 { MapReserve.hold() }
     if report.trackingLost { unsafe trackMergeable(range, window, anew: false) }

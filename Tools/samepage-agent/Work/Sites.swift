@@ -12,7 +12,6 @@ private enum Fate {
 /// places of the pages count from the window's first site. Returns their number. The lock is held.
 func describeSites(_ sites: Range<Int>, _ range: UnsafeMutablePointer<AgentRange>, _ done: inout WireWork) -> Int {
     let hasMap = unsafe readPageMap(sites, range, &done)
-    let shortest = work.budget.shortestRun ?? Int.max
     var count = 0
     var start = sites.lowerBound
     while start < sites.upperBound {
@@ -25,9 +24,9 @@ func describeSites(_ sites: Range<Int>, _ range: UnsafeMutablePointer<AgentRange
         // A run of neighbouring pages that map neighbouring frames, or are all zeros.
         var end = start + 1
         while end < sites.upperBound, continues(end), case .work = unsafe fate(end, sites, range, hasMap) { end += 1 }
-        let needsEntry = unsafe needsMapEntry(start..<end, range)
+        let isAdmitted = unsafe !needsMapEntry(start..<end, range) || work.budget.admits(run: end - start)
         for place in start..<end {
-            if needsEntry, end - start < shortest {
+            if !isAdmitted {
                 unsafe buffers.outcomes[place] = .mapLimit
             } else {
                 // SAFETY: a window has at most 512 pages.

@@ -3,7 +3,7 @@ import CLinuxMemory
 /// What the agent knows of itself.
 func statistics() -> WireStatistics {
     var answer = WireStatistics()
-    work.budget.recount()
+    work.budget.refresh()
     answer.cpuNanoseconds = lm_kernel_clock(Int32(LM_CLOCK_THREAD_CPU))
     answer.mapEntries = UInt32(clamping: work.budget.inUse)
     answer.mapEntryLimit = UInt32(clamping: work.budget.limit)

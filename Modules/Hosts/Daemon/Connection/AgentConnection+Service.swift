@@ -80,10 +80,7 @@ extension AgentConnection {
         guard let answer = collect(WireStatistics.self, entries: 0...WireLimit.reasons, of: WireRefusal.self)
         else { return nil }
         var statistics = AgentStatistics(figures: answer.body, refusals: [])
-        if answer.body.mapEntryLimit > 0 {
-            let (entries, limit) = (Int(answer.body.mapEntries), Int(answer.body.mapEntryLimit))
-            shortestRun = MapShare.shortestRun(entries: entries, limit: limit) ?? .max
-        }
+        entries.told(answer.body, at: lm_monotonic_nanoseconds())
         for _ in 0..<answer.entries {
             if let refusal = takeEntry(WireRefusal.self) { statistics.refusals.append(refusal) }
         }

@@ -23,8 +23,8 @@ package final class AgentConnection {
     package internal(set) var isParked = false
     /// Since when it is, or was last seen to be stopped.
     var parkedSince: UInt64 = 0
-    /// The shortest run of pages that its agent makes map entries for, as far as known.
-    var shortestRun = 1
+    /// Its process's map entries.
+    var entries = KnownEntries()
     /// What it said of observations when nobody waited for it any more.
     var lateRuns: [(area: UInt32, run: WireRun)] = []
     /// Segments that it was to let go while it was stopped.

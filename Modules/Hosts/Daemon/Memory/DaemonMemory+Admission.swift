@@ -1,3 +1,4 @@
+import CLinuxMemory
 import PageMemory
 import Wire
 
@@ -36,12 +37,24 @@ extension DaemonMemory {
     /// - Complexity: O(n log n) in the sites, and O(1) while no process is short of entries.
     func refusals(of plan: MergePlan) -> PlanRefusals {
         var refusals = PlanRefusals(plan)
-        guard connections.contains(where: { ($0?.shortestRun ?? 1) > 1 }) else { return refusals }
+        guard connections.contains(where: { $0?.entries.areShort == true }) else { return refusals }
         let sites = newSites(of: plan)
         guard !sites.isEmpty else { return refusals }
+        askForEntries()
         // What is left out makes other runs shorter.
         while refuseShortRuns(of: sites, &refusals) || refuseLoneSites(of: sites, plan, &refusals) {}
         return refusals
+    }
+
+    /// Asks processes that are short of entries how many there are now, all at once.
+    private func askForEntries() {
+        let now = lm_monotonic_nanoseconds()
+        var asked: [AgentConnection] = []
+        for slot in connections.indices {
+            guard let connection = connection(Int32(slot)), connection.entries.mustAsk(at: now) else { continue }
+            if connection.askForStatistics() { asked.append(connection) }
+        }
+        for connection in asked { _ = connection.collectStatistics() }
     }
 
     private func newSites(of plan: MergePlan) -> [NewSite] {
@@ -81,7 +94,7 @@ extension DaemonMemory {
             while end < sites.count, sites[end].continues(sites[end - 1]), !refusals.sites[sites[end].place] {
                 end += 1
             }
-            if end - start < connections[Int(sites[start].slot)]?.shortestRun ?? 1 {
+            if end - start < connections[Int(sites[start].slot)]?.entries.shortestRun ?? 1 {
                 for site in sites[start..<end] { refusals.sites[site.place] = true }
                 isAny = true
             }
@@ -117,7 +130,7 @@ extension DaemonMemory {
                 work[end].index == work[end - 1].index + 1, work[end].frame == work[end - 1].frame &+ 1
             { end += 1 }
             if outcome.sites[Int(work[start].place)] == .mapLimit, let connection = connections[Int(work[start].slot)] {
-                connection.shortestRun = max(connection.shortestRun, end - start + 1)
+                connection.entries.refused(run: end - start)
             }
             start = end
         }

@@ -1,3 +1,5 @@
+import Remap
+
 /// The settings of a daemon that do not belong to its merger.
 public struct DaemonSettings: Sendable, Hashable {
     /// Where it listens: a path of at most 107 bytes.
@@ -7,7 +9,7 @@ public struct DaemonSettings: Sendable, Hashable {
     public var clientGroup = ""
     /// The share of vm.max_map_count that a client may use before merging stops making map entries, in percent, 1 to 90
     /// (attribute `vma_budget_percent`).
-    public var vmaBudgetPercent: UInt32 = 50
+    public var vmaBudgetPercent = MapBudget.usualPercent
     /// Whether writes to merged pages are caught, so that the pages become ordinary memory and can merge again.
     public var trapsWrites = false
     /// Whether memory that programs leave out of core dumps (MADV_DONTDUMP) is not merged.

@@ -39,10 +39,12 @@ extension InProcessMemory {
         }
         let base = scratch.work[range.lowerBound].page.index
         var count = 0
+        var made = 0
+        defer { budget.settle(made) }
         for run in runs(in: range, of: region) {
             let length = run.count
             let needsEntry = scratch.work[run.lowerBound].frame != nil
-            if needsEntry, length < budget.shortestRun ?? Int.max {
+            if needsEntry, !budget.admits(run: length) {
                 for place in run { outcome.sites[scratch.work[place].site] = .mapLimit }
                 continue
             }
@@ -70,7 +72,7 @@ extension InProcessMemory {
             return
         }
         settle(range, count, base, region, wasOpened: report.wasOpened, into: &outcome)
-        budget.add(region.boundaries(around: span) - before)
+        made = region.boundaries(around: span) - before
         statistics.windows += 1
         record(report)
         if report.trackingLost { retrack(region, span) }

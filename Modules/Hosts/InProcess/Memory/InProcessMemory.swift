@@ -41,6 +41,7 @@ final class InProcessMemory {
         #if Mutants
             remapper?.mutants = RemapMutants(rawValue: settings.mutants)
         #endif
+        budget.recount()
         startTrap()
     }
 

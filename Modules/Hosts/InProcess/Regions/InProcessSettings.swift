@@ -1,3 +1,5 @@
+import Remap
+
 /// What happens to pages that were merged and written since.
 ///
 /// Such a page lies in a private file mapping, where the kernel offers no test for device I/O into pinned pages.
@@ -13,7 +15,7 @@ public enum RewrittenPages: String, Sendable, Hashable, CaseIterable {
 public struct InProcessSettings: Sendable, Hashable {
     /// The share of vm.max_map_count that the process may use before merging stops making map entries, in percent, 1
     /// to 90 (attribute `vma_budget_percent`).
-    public var vmaBudgetPercent: UInt32 = 50
+    public var vmaBudgetPercent = MapBudget.usualPercent
     /// What happens to rewritten pages of merged runs.
     public var rewrittenPages = RewrittenPages.leave
     /// Whether memory that is left out of core dumps (MADV_DONTDUMP) is not merged: it cannot be registered.

@@ -1,0 +1,126 @@
+/// How many map entries (VMAs) merging may make in a process: at most so many percent of vm.max_map_count, the program's own
+/// included, so that its mmap and mprotect never fail because of merging.
+///
+/// A run of neighbouring pages takes two entries at most, however long it is. So long runs come first: the fewer entries are
+/// left, the longer a run must be. When nothing more comes for a while that is long enough, shorter ones get what is left,
+/// but for a sixteenth of the limit, which stays for long runs to come.
+///
+/// The process and the daemon reckon by the same rule, so that no frame is made for a page that would not be mapped. Nothing
+/// here reads a clock or a file.
+public struct MapBudget: Sendable {
+    /// Percent of the system's limit, 1 to 90.
+    public var percent: UInt32
+    /// What it is unless somebody says otherwise: of Linux's 65,530 entries a program keeps half for itself.
+    public static var usualPercent: UInt32 { 50 }
+    /// vm.max_map_count; 0 before it was read.
+    public private(set) var systemLimit = 0
+    /// Entries at the last count, and what merging added since, by the map tables.
+    private var counted = 0
+    private var added = 0
+    /// What the runs of the window in work take at most.
+    private var promised = 0
+    private var countedAt: UInt64 = 0
+    /// How often the shortest run was halved since there were entries enough.
+    private var timesEased = 0
+    /// When it was looked at last how many were taken, 0 before the first time; and how many were in use then.
+    private var watchedSince: UInt64 = 0
+    private var inUseThen = 0
+
+    /// Entries are counted again after so long while there are few, and after so long in any case, in nanoseconds: the program
+    /// makes and gives back some of its own.
+    private static var shortAge: UInt64 { 1_000_000_000 }
+    private static var longestAge: UInt64 { 10_000_000_000 }
+    /// Shorter runs have their turn when next to nothing was taken for so long, in nanoseconds.
+    public static var calm: UInt64 { 2_000_000_000 }
+
+    /// A budget of which nothing is known yet: ``limit`` is 0.
+    public init(percent: UInt32 = usualPercent) { self.percent = percent }
+
+    /// Entries that the process may have before merging makes no more.
+    public var limit: Int { systemLimit * Int(percent) / 100 }
+
+    /// The entries of the process, as far as known.
+    public var inUse: Int { counted + added + promised }
+
+    /// Entries that merging may still make: what a run takes at most must be left.
+    public var entriesLeft: Int { limit - inUse - 2 }
+
+    /// The process has next to none left, merging or not.
+    public var isExhausted: Bool { inUse >= systemLimit - 256 }
+
+    /// Whether the entries should be counted again: merging has changed much since the last time, or that was long ago.
+    public func isOld(at now: UInt64) -> Bool {
+        let age = now &- countedAt
+        return abs(added) > max(1024, limit / 16) || age > Self.longestAge || age > Self.shortAge && shortestRun != 1
+    }
+
+    /// The entries of the process were counted.
+    ///
+    /// - Parameters:
+    ///   - entries: How many there are.
+    ///   - systemLimit: vm.max_map_count.
+    ///   - now: The time, in nanoseconds of a clock that never goes back.
+    public mutating func count(_ entries: Int, of systemLimit: Int, at now: UInt64) {
+        self.systemLimit = systemLimit
+        counted = entries
+        added = 0
+        promised = 0
+        countedAt = now
+        ease(at: now)
+    }
+
+    /// Merging has made so many entries, or has given so many back (negative).
+    public mutating func add(_ entries: Int) { added += entries }
+
+    /// Whether a run of pages may take entries in the window that is being filled; two are set aside for it then, until
+    /// ``settle(_:)``.
+    public mutating func admits(run: Int) -> Bool {
+        guard let shortestRun, run >= shortestRun else { return false }
+        promised += 2
+        return true
+    }
+
+    /// A window is done, and has made so many entries, or has given so many back (negative).
+    public mutating func settle(_ entries: Int) {
+        promised = 0
+        added += entries
+    }
+
+    /// The shortest run worth an entry now; `nil` when there are none left.
+    public var shortestRun: Int? {
+        guard let run = firstRun else { return nil }
+        return run > Self.runOfLast ? run : max(1, run >> timesEased)
+    }
+
+    /// Gives shorter runs their turn if it is time. To be called before pages merge.
+    public mutating func ease(at now: UInt64) {
+        guard firstRun != 1 else {
+            timesEased = 0
+            return watch(from: now)
+        }
+        guard watchedSince > 0 else { return watch(from: now) }
+        guard now &- watchedSince >= Self.calm else { return }
+        if inUse - inUseThen <= limit / 256, timesEased < Self.runOfLast { timesEased += 1 }
+        watch(from: now)
+    }
+
+    private mutating func watch(from now: UInt64) {
+        watchedSince = now
+        inUseThen = inUse
+    }
+
+    /// The longest of the runs that get shorter.
+    private static var runOfLast: Int { 8 }
+
+    /// The shortest run by what is left alone.
+    private var firstRun: Int? {
+        guard entriesLeft > 0 else { return nil }
+        switch entriesLeft * 16 / max(1, limit) {
+        case 6...: return 1
+        case 3...5: return 2
+        case 2: return 4
+        case 1: return Self.runOfLast
+        default: return 2 * Self.runOfLast
+        }
+    }
+}
