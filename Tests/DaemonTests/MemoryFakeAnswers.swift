@@ -95,12 +95,18 @@ extension FakeAgent {
             let area = buffer.take(WireRange.self)!.area
             for index in (memory.areas[area] ?? []).indices { memory.areas[area]![index].isChanged = true }
             return bytes([WireHeader(kind, isAnswer: true, sequence: head.sequence)])
+        case .entries:
+            var entries = WireEntries()
+            entries.limit = 100_000
+            entries.left = lacksEntries ? 0 : 90_000
+            entries.shortestRun = lacksEntries ? .max : 1
+            return reply(entries, [UInt8]())
         case .evacuate:
             evacuate(buffer.take(WireSegment.self)!.number)
             return reply(WireWork(), [UInt8]())
         default:
             var statistics = WireStatistics()
-            statistics.mapEntries = lacksEntries ? 999 : 17
+            statistics.mapEntries = 17
             statistics.mapEntryLimit = 1000
             return reply(statistics, [WireRefusal(reason: WireReason.locked.rawValue, bytes: 4096)])
         }

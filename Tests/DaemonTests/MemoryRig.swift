@@ -131,10 +131,12 @@ func makeConnection(
     var pair: [Int32] = [-1, -1]
     let result = unsafe pair.withUnsafeMutableBufferPointer { unsafe lm_socketpair($0.baseAddress!) }
     precondition(result == 0)
+    var hello = WireHello()
+    hello.flags = WireHello.tellsEntries
     let connection = AgentConnection(
         descriptor: pair[0],
         identity: ClientIdentity(pid: pid, user: user, group: getgid(), pidfd: -1, command: "fake"),
-        space: AddressSpaceID(rawValue: UInt32(pair[0])), hello: WireHello())
+        space: AddressSpaceID(rawValue: UInt32(pair[0])), hello: hello)
     return (FakeAgent(socket: pair[1], checksum: checksum), connection)
 }
 

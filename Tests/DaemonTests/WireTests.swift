@@ -23,6 +23,7 @@ struct WireTests {
         #expect(MemoryLayout<WireWork>.size == 32)
         #expect(MemoryLayout<WireStatistics>.size == 32)
         #expect(MemoryLayout<WireRefusal>.size == 16)
+        #expect(MemoryLayout<WireEntries>.size == 16)
     }
 
     @Test("the longest message of each kind fits into a packet")

@@ -168,6 +168,7 @@ final class WirePeer: @unchecked Sendable {
             entries = Int(head.count)
             answer = Self.bytes(WireQuiet()) + (0..<entries).map { UInt8(truncatingIfNeeded: $0 % 3) }
         case .evacuate: answer = Self.bytes(WireWork())
+        case .entries: answer = Self.bytes(WireEntries())
         case .statistics: answer = Self.bytes(WireStatistics())
         default: break
         }

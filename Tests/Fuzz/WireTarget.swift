@@ -82,7 +82,7 @@ enum WireTarget {
         let peer = WirePeer(socket: pair[1], script: Script(script.piece(unit: 2)), checksum: checksum)
         var hello = WireHello()
         hello.pageSize = UInt32(WirePeer.pageSize)
-        if mode & 8 != 0 { hello.flags = WireHello.signsNews | WireHello.tellsQuiet }
+        if mode & 8 != 0 { hello.flags = WireHello.signsNews | WireHello.tellsQuiet | WireHello.tellsEntries }
         let message = WirePeer.bytes(WireHeader(.hello)) + WirePeer.bytes(hello)
         peer.send(mode & 0xF0 == 0xF0 ? script.piece() : message)
         let reception = Reception(pageSize: WirePeer.pageSize, ownUser: geteuid(), clientGroup: nil, salt: 0)

@@ -63,7 +63,7 @@ struct MutatedMessages {
             let range = WireRange(area: area.area, start: 0, count: area.pageCount, capacity: 16)
             return (head([.observe, .forget].randomElement(using: &random)!) + bytes(of: range), false)
         case 7: return (head(.evacuate) + bytes(of: WireSegment(number: 0)), false)
-        case 8: return (head(.statistics), false)
+        case 8: return (head([.statistics, .entries].randomElement(using: &random)!), false)
         case 9: return (head(.settings) + bytes(of: WireSettings()), false)
         case 10: return (head(.segment) + bytes(of: WireSegment(number: 0)), true)
         case 11: return (head(.quiet, 2) + bytes(of: area.area) + bytes(of: UInt32(7)), false)

@@ -45,6 +45,20 @@ struct MapBudgetTests {
         #expect(budget.shortestRun == nil)
     }
 
+    @Test("how many entries are left is said without those that are kept for longer runs", arguments: 0..<6)
+    func leftForShortest(timesEased: Int) {
+        for entries in stride(from: 0, through: 32_700, by: 100) {
+            var budget = budget(using: entries)
+            for round in 1..<(1 + timesEased) { budget.ease(at: Self.second + UInt64(round) * MapBudget.calm) }
+            let (run, left) = (budget.shortestRun!, budget.entriesLeftForShortest)
+            #expect(left == (run == 16 ? budget.entriesLeft : budget.entriesLeft - 2047))
+            budget.add(left)
+            #expect(left >= 0 && budget.shortestRun.map { $0 < 16 } ?? true == (run < 16))
+            budget.add(1)
+            #expect(budget.shortestRun == (run == 16 ? nil : 16))
+        }
+    }
+
     @Test("when many entries are free again, long runs come first again")
     func anew() {
         var budget = budget(using: 30_000)

@@ -89,7 +89,7 @@ public struct MapBudget: Sendable {
     /// The shortest run worth an entry now; `nil` when there are none left.
     public var shortestRun: Int? {
         guard let run = firstRun else { return nil }
-        return run > Self.runOfLast ? run : max(1, run >> timesEased)
+        return eased(run)
     }
 
     /// Gives shorter runs their turn if it is time. To be called before pages merge.
@@ -109,18 +109,33 @@ public struct MapBudget: Sendable {
         inUseThen = inUse
     }
 
+    /// How many entries are left for runs of ``shortestRun``: all, or all but the last sixteenth.
+    public var entriesLeftForShortest: Int {
+        guard let run = firstRun else { return 0 }
+        return run > Self.runOfLast ? entriesLeft : entriesLeft - limit / 16
+    }
+
     /// The longest of the runs that get shorter.
     private static var runOfLast: Int { 8 }
+
+    /// The sixteenths of the limit that runs of a length and more leave to longer ones.
+    private static func sixteenthsKept(from run: Int) -> Int {
+        switch run {
+        case 1: 6
+        case 2: 3
+        case 4: 2
+        case runOfLast: 1
+        default: 0
+        }
+    }
 
     /// The shortest run by what is left alone.
     private var firstRun: Int? {
         guard entriesLeft > 0 else { return nil }
-        switch entriesLeft * 16 / max(1, limit) {
-        case 6...: return 1
-        case 3...5: return 2
-        case 2: return 4
-        case 1: return Self.runOfLast
-        default: return 2 * Self.runOfLast
-        }
+        var run = 1
+        while entriesLeft < limit * Self.sixteenthsKept(from: run) / 16 { run *= 2 }
+        return run
     }
+
+    private func eased(_ run: Int) -> Int { run > Self.runOfLast ? run : max(1, run >> timesEased) }
 }

@@ -65,6 +65,9 @@ public enum WireKind: UInt16, Sendable {
     /// nothing is told or changed there. Others: an observation of all of it would have nothing to tell, and it counts as
     /// observed. Only for agents that say ``WireHello/tellsQuiet``.
     case quiet = 41
+    /// Empty: how many map entries merging may still make. Answer: ``WireEntries``. Only for agents that say
+    /// ``WireHello/tellsEntries``.
+    case entries = 42
 }
 
 /// What both sides hold each other to.

@@ -31,7 +31,7 @@ public struct WireHello: Sendable, BitwiseCopyable {
     public var version: UInt32 = WireLimit.version
     /// Bytes in a page of the process.
     public var pageSize: UInt32 = 0
-    /// ``mergeAny``, ``forked``, ``starts``, ``asks``, ``signsNews``, ``tellsQuiet``, ``takesOutside``.
+    /// ``mergeAny``, ``forked``, ``starts``, ``asks``, ``signsNews``, ``tellsQuiet``, ``takesOutside``, ``tellsEntries``.
     public var flags: UInt32 = 0
     /// How much of userfaultfd the process has by itself (raw value of `RemapFeatures.Userfault`).
     public var userfault: UInt32 = 0
@@ -55,6 +55,8 @@ public struct WireHello: Sendable, BitwiseCopyable {
     public static var tellsQuiet: UInt32 { 32 }
     /// It takes the files that ``WireWelcome/hasOutside`` tells of.
     public static var takesOutside: UInt32 { 64 }
+    /// The agent answers ``WireKind/entries``.
+    public static var tellsEntries: UInt32 { 128 }
 
     /// Zeros, and the version.
     @inlinable
@@ -327,6 +329,23 @@ public struct WireStatistics: Sendable, BitwiseCopyable {
     public var orphanedPages: UInt32 = 0
     /// Map entries that merging has made, by the map tables.
     public var mergedEntries: UInt32 = 0
+
+    /// Zeros.
+    @inlinable
+    public init() {}
+}
+
+/// What merging may take of the map entries of a process.
+@frozen
+public struct WireEntries: Sendable, BitwiseCopyable {
+    /// Entries that runs of ``shortestRun`` may take.
+    public var left: UInt32 = 0
+    /// How many there may be in all before merging makes no more.
+    public var limit: UInt32 = 0
+    /// The shortest run of pages that may take some now; `UInt32.max` when none may.
+    public var shortestRun: UInt32 = 0
+    /// Zero, for later use.
+    public var reserved: UInt32 = 0
 
     /// Zeros.
     @inlinable

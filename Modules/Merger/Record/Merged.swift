@@ -63,7 +63,10 @@ extension Merger {
             table.setLink(.absent, of: page)
         case .busy:
             table.setLink(table.link(page).busy(in: scanNumber, most: configuration.mostScansBusy), of: page)
-        case .mapLimit, .outOfMemory, .unsupported:
+        case .mapLimit:
+            // Soon, because map entries first go to runs that are longer.
+            table.setLink(table.link(page).busy(in: scanNumber, most: configuration.scansUntilRetry), of: page)
+        case .outOfMemory, .unsupported:
             table.setLink(.refused(until: scanNumber &+ configuration.scansUntilRetry), of: page)
         }
     }

@@ -18,7 +18,7 @@ func connect() {
     link.deadline = now() + seconds(10)
     var hello = WireHello()
     hello.pageSize = 4096
-    hello.flags |= WireHello.signsNews | WireHello.tellsQuiet | WireHello.takesOutside
+    hello.flags |= WireHello.signsNews | WireHello.tellsQuiet | WireHello.takesOutside | WireHello.tellsEntries
     if unsafe mergesAny != 0 { hello.flags |= WireHello.mergeAny }
     if link.isForked { hello.flags |= WireHello.forked }
     hello.userfault = ownUserfault().rawValue32

@@ -16,6 +16,7 @@ func answerRequest(_ kind: WireKind, _ header: WireHeader, _ message: inout Wire
     case .statistics: return answerStatistics(header, &message)
     case .unshare: return answerUnshare(header, &message)
     case .quiet: return answerQuiet(header, &message)
+    case .entries: return answerEntries(header, &message)
     default: return false
     }
 }
@@ -176,6 +177,19 @@ private func answerStatistics(_ header: WireHeader, _ message: inout WireBuffer)
         if answer.append(refusal) { count += 1 }
     }
     answer.setCount(count)
+    send(answer)
+    return true
+}
+
+private func answerEntries(_ header: WireHeader, _ message: inout WireBuffer) -> Bool {
+    guard header.count == 0, message.remaining == 0 else { return false }
+    work.budget.refresh()
+    var entries = WireEntries()
+    entries.left = UInt32(clamping: work.budget.entriesLeftForShortest)
+    entries.limit = UInt32(clamping: work.budget.limit)
+    entries.shortestRun = UInt32(clamping: work.budget.shortestRun ?? Int(UInt32.max))
+    var answer = beginAnswer(header)
+    _ = answer.append(entries)
     send(answer)
     return true
 }

@@ -26,7 +26,7 @@ extension AgentConnection {
         guard transmit() else { return false }
         requests += 1
         switch kind {
-        case .observe, .quiet, .checksum, .upload, .statistics: break
+        case .observe, .quiet, .checksum, .upload, .statistics, .entries: break
         default: disturbances += 1
         }
         awaited = Awaited(kind: kind, sequence: sequence, sent: now, area: area)

@@ -80,7 +80,6 @@ extension AgentConnection {
         guard let answer = collect(WireStatistics.self, entries: 0...WireLimit.reasons, of: WireRefusal.self)
         else { return nil }
         var statistics = AgentStatistics(figures: answer.body, refusals: [])
-        entries.told(answer.body, at: lm_monotonic_nanoseconds())
         for _ in 0..<answer.entries {
             if let refusal = takeEntry(WireRefusal.self) { statistics.refusals.append(refusal) }
         }

@@ -24,7 +24,7 @@ package final class AgentConnection {
     /// Since when it is, or was last seen to be stopped.
     var parkedSince: UInt64 = 0
     /// Its process's map entries.
-    var entries = KnownEntries()
+    var entries: KnownEntries
     /// What it said of observations when nobody waited for it any more.
     var lateRuns: [(area: UInt32, run: WireRun)] = []
     /// Segments that it was to let go while it was stopped.
@@ -117,6 +117,7 @@ package final class AgentConnection {
         self.descriptor = descriptor
         self.identity = identity
         account = FrameAccount(process: identity.pid)
+        entries = KnownEntries(of: hello)
         self.space = space
         self.hello = hello
         self.room = room

@@ -1,45 +1,59 @@
-import Remap
 import Wire
 
-/// What is known of the map entries of a process, which its agent counts: no frames are made for runs of pages that it would
-/// not map.
+/// What is known of the map entries of a process, whose agent gives them to runs of pages as it sees fit: no frames are made
+/// for runs that it would not map.
 struct KnownEntries {
-    /// Of the entries that merging may leave a process with, which the agent tells: all of them.
-    private var budget = MapBudget(percent: 100)
-    /// The longest run that its agent has refused since it last told its entries.
+    /// Whether its agent can be asked.
+    let canTell: Bool
+    /// What it last said; `nil` before it said anything.
+    private var told: WireEntries?
+    /// When that was; of an agent that cannot say anything, when it last refused a run.
+    private var toldAt: UInt64 = 0
+    /// What merging took since, at most.
+    private var taken = 0
+    /// The longest run that was refused since.
     private var refusedRun = 0
-    /// When to ask next while they are short, and how long after that again, in nanoseconds.
-    private var nextQuestion: UInt64 = 0
-    private var interval = MapBudget.calm
 
-    private static var longestInterval: UInt64 { 64_000_000_000 }
+    /// The program makes and gives back entries itself: what was said so long ago, in nanoseconds, is out of date.
+    private static var longestAge: UInt64 { 10_000_000_000 }
 
-    /// The shortest run of pages for which the agent makes map entries, as far as known.
-    var shortestRun: Int {
-        let run = budget.limit > 0 ? budget.shortestRun ?? .max : 1
-        return max(run, refusedRun + 1)
+    /// Nothing is known yet.
+    init(of hello: WireHello) { canTell = hello.flags & WireHello.tellsEntries != 0 }
+
+    /// Whether so many pages may be more than merging has entries for, so that the agent must be asked.
+    mutating func mayLack(for sites: Int, at now: UInt64) -> Bool {
+        guard canTell else {
+            if now &- toldAt >= Self.longestAge { refusedRun = 0 }
+            return refusedRun > 0
+        }
+        guard let told, now &- toldAt < Self.longestAge, refusedRun == 0, told.shortestRun == 1 else { return true }
+        return Int(told.left) - taken - 2 * sites < Int(told.limit) / 16
     }
 
-    /// Whether there are runs too short for the entries that are left.
-    var areShort: Bool { shortestRun > 1 }
+    /// The agent has said how many there are.
+    mutating func told(_ entries: WireEntries, at now: UInt64) {
+        told = entries
+        toldAt = now
+        taken = 0
+        refusedRun = 0
+    }
 
-    /// The agent has refused a run of so many pages.
-    mutating func refused(run: Int) { refusedRun = max(refusedRun, run) }
-
-    /// Whether the agent must be asked: they were short when it last told, and may not be by now. The longer nothing changes,
-    /// the longer nobody asks.
-    mutating func mustAsk(at now: UInt64) -> Bool {
-        guard areShort, now >= nextQuestion else { return false }
-        nextQuestion = now &+ interval
-        interval = min(2 * interval, Self.longestInterval)
+    /// Whether the agent may map a run of so many pages; two entries are set aside for it then.
+    mutating func admits(run: Int) -> Bool {
+        guard run > refusedRun else { return false }
+        guard let told else { return true }
+        guard run >= Int(told.shortestRun), Int(told.left) - taken > 0 else { return false }
+        taken += 2
         return true
     }
 
-    /// The agent has told how many there are.
-    mutating func told(_ figures: WireStatistics, at now: UInt64) {
-        let before = shortestRun
-        budget.count(Int(figures.mapEntries), of: Int(figures.mapEntryLimit), at: now)
-        refusedRun = 0
-        if shortestRun < before { interval = MapBudget.calm }
+    /// The agent was asked to map a run of so many pages.
+    mutating func note(run: Int, isRefused: Bool, at now: UInt64) {
+        guard isRefused else {
+            taken += 2
+            return
+        }
+        refusedRun = max(refusedRun, run)
+        if !canTell { toldAt = now }
     }
 }

@@ -37,24 +37,31 @@ extension DaemonMemory {
     /// - Complexity: O(n log n) in the sites, and O(1) while no process is short of entries.
     func refusals(of plan: MergePlan) -> PlanRefusals {
         var refusals = PlanRefusals(plan)
-        guard connections.contains(where: { $0?.entries.areShort == true }) else { return refusals }
+        let now = lm_monotonic_nanoseconds()
+        let count = plan.sites.count
+        guard connections.contains(where: { $0?.entries.mayLack(for: count, at: now) == true }) else { return refusals }
         let sites = newSites(of: plan)
         guard !sites.isEmpty else { return refusals }
-        askForEntries()
+        askForEntries(of: Set(sites.map(\.slot)), for: count, at: now)
         // What is left out makes other runs shorter.
         while refuseShortRuns(of: sites, &refusals) || refuseLoneSites(of: sites, plan, &refusals) {}
         return refusals
     }
 
-    /// Asks processes that are short of entries how many there are now, all at once.
-    private func askForEntries() {
-        let now = lm_monotonic_nanoseconds()
+    /// Asks processes that may be short of entries how many are left, all at once.
+    private func askForEntries(of slots: Set<Int32>, for sites: Int, at now: UInt64) {
         var asked: [AgentConnection] = []
-        for slot in connections.indices {
-            guard let connection = connection(Int32(slot)), connection.entries.mustAsk(at: now) else { continue }
-            if connection.askForStatistics() { asked.append(connection) }
+        for slot in slots {
+            guard let connection = connection(slot), connection.entries.canTell,
+                connection.entries.mayLack(for: sites, at: now)
+            else { continue }
+            connection.beginRequest(.entries)
+            if connection.post(.entries) { asked.append(connection) }
         }
-        for connection in asked { _ = connection.collectStatistics() }
+        for connection in asked {
+            guard let answer = connection.collect(WireEntries.self, entries: 0...0, of: UInt8.self) else { continue }
+            connection.entries.told(answer.body, at: now)
+        }
     }
 
     private func newSites(of plan: MergePlan) -> [NewSite] {
@@ -85,6 +92,7 @@ extension DaemonMemory {
     private func refuseShortRuns(of sites: [NewSite], _ refusals: inout PlanRefusals) -> Bool {
         var isAny = false
         var start = 0
+        var entries = connections.map { $0?.entries }
         while start < sites.count {
             var end = start + 1
             guard !refusals.sites[sites[start].place] else {
@@ -94,7 +102,7 @@ extension DaemonMemory {
             while end < sites.count, sites[end].continues(sites[end - 1]), !refusals.sites[sites[end].place] {
                 end += 1
             }
-            if end - start < connections[Int(sites[start].slot)]?.entries.shortestRun ?? 1 {
+            if entries[Int(sites[start].slot)]?.admits(run: end - start) == false {
                 for site in sites[start..<end] { refusals.sites[site.place] = true }
                 isAny = true
             }
@@ -120,18 +128,18 @@ extension DaemonMemory {
         return isAny
     }
 
-    /// Remembers of which length runs were refused, after the pages in the scratch were merged.
-    func noteRefusedRuns(_ outcome: MergeOutcome) {
+    /// Remembers what runs took, and of which length they were refused, after the pages in the scratch were merged.
+    func noteRuns(_ outcome: MergeOutcome) {
         var start = 0
+        let now = lm_monotonic_nanoseconds()
         let work = scratch.work
         while start < work.count {
             var end = start + 1
             while end < work.count, work[end].slot == work[start].slot, work[end].area == work[start].area,
                 work[end].index == work[end - 1].index + 1, work[end].frame == work[end - 1].frame &+ 1
             { end += 1 }
-            if outcome.sites[Int(work[start].place)] == .mapLimit, let connection = connections[Int(work[start].slot)] {
-                connection.entries.refused(run: end - start)
-            }
+            let isRefused = outcome.sites[Int(work[start].place)] == .mapLimit
+            connections[Int(work[start].slot)]?.entries.note(run: end - start, isRefused: isRefused, at: now)
             start = end
         }
     }

@@ -27,7 +27,7 @@ extension DaemonMemory: PageMerger {
         forgetUnsure(of: plan, outcome)
         for (place, site) in plan.sites.enumerated() where outcome.sites[place] == .gone { noteUnsure(site.page) }
         noteSuspects(of: plan, outcome)
-        noteRefusedRuns(outcome)
+        noteRuns(outcome)
         retireUnused()
     }
 
