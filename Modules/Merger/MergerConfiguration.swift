@@ -48,7 +48,8 @@ public struct MergerConfiguration: Sendable, Hashable {
     /// 1 to 255. With 1 two pages of one program are enough, as in the kernel. Pages of zeros are given back
     /// whoever holds them, because nothing is shared then.
     public var minimumSharers: UInt8 = 1
-    /// The scans for which a page is left alone after the memory could not merge it for a reason that lasts.
+    /// The scans for which a page is left alone after the memory could not merge it for a reason that lasts; the most of them
+    /// where there were no map entries: then it is tried again after 2, 4, 8 ... scans.
     public var scansUntilRetry: UInt32 = 16
     /// The most scans for which a page that stays busy (pinned, or shared with a forked child) is left alone, 2 to 256: it is
     /// tried again after 2, 4, 8 ... scans, as long as it does not change.

@@ -11,6 +11,7 @@ struct MapBudgetTests {
     private func budget(using entries: Int, at now: UInt64 = second) -> MapBudget {
         var budget = MapBudget(percent: 50)
         budget.count(entries, of: Self.systemLimit, at: now)
+        budget.ease(at: now)
         return budget
     }
 
@@ -51,9 +52,10 @@ struct MapBudgetTests {
             var budget = budget(using: entries)
             for round in 1..<(1 + timesEased) { budget.ease(at: Self.second + UInt64(round) * MapBudget.calm) }
             let (run, left) = (budget.shortestRun!, budget.entriesLeftForShortest)
-            #expect(left == (run == 16 ? budget.entriesLeft : budget.entriesLeft - 2047))
-            budget.add(left)
-            #expect(left >= 0 && budget.shortestRun.map { $0 < 16 } ?? true == (run < 16))
+            #expect(left == (run == 16 ? budget.entriesLeft : budget.entriesLeft - 2046))
+            #expect(left > 0)
+            budget.add(left - 1)
+            #expect(run == 16 ? budget.shortestRun == 16 : budget.shortestRun! < 16)
             budget.add(1)
             #expect(budget.shortestRun == (run == 16 ? nil : 16))
         }
@@ -66,6 +68,7 @@ struct MapBudgetTests {
         #expect(budget.shortestRun == 1)
         let later = 100 * Self.second
         budget.count(1000, of: Self.systemLimit, at: later)
+        budget.ease(at: later)
         #expect(budget.shortestRun == 1)
         budget.add(29_000)
         #expect(budget.shortestRun == 8)
@@ -96,6 +99,10 @@ struct MapBudgetTests {
         budget.count(30_000, of: Self.systemLimit, at: 20 * Self.second)
         #expect(!budget.isOld(at: 21 * Self.second))
         #expect(budget.isOld(at: 21 * Self.second + 1))
+        // Counting a million takes long.
+        budget.percent = 90
+        budget.count(900_000, of: 1_048_576, at: 30 * Self.second)
+        #expect(!budget.isOld(at: 43 * Self.second) && budget.isOld(at: 44 * Self.second))
     }
 
     @Test("nothing is known before the first count")

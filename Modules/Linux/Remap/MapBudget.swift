@@ -5,8 +5,7 @@
 /// left, the longer a run must be. When nothing more comes for a while that is long enough, shorter ones get what is left,
 /// but for a sixteenth of the limit, which stays for long runs to come.
 ///
-/// The process and the daemon reckon by the same rule, so that no frame is made for a page that would not be mapped. Nothing
-/// here reads a clock or a file.
+/// Nothing here reads a clock or a file.
 public struct MapBudget: Sendable {
     /// Percent of the system's limit, 1 to 90.
     public var percent: UInt32
@@ -20,7 +19,7 @@ public struct MapBudget: Sendable {
     /// What the runs of the window in work take at most.
     private var promised = 0
     private var countedAt: UInt64 = 0
-    /// How often the shortest run was halved since there were entries enough.
+    /// How often the shortest run was halved since there were entries enough, or many became free.
     private var timesEased = 0
     /// When it was looked at last how many were taken, 0 before the first time; and how many were in use then.
     private var watchedSince: UInt64 = 0
@@ -30,6 +29,8 @@ public struct MapBudget: Sendable {
     /// makes and gives back some of its own.
     private static var shortAge: UInt64 { 1_000_000_000 }
     private static var longestAge: UInt64 { 10_000_000_000 }
+    /// Thirty times what it takes to count one, in nanoseconds: so much longer, the more there are.
+    private static var ageForEach: UInt64 { 15_000 }
     /// Shorter runs have their turn when next to nothing was taken for so long, in nanoseconds.
     public static var calm: UInt64 { 2_000_000_000 }
 
@@ -50,8 +51,9 @@ public struct MapBudget: Sendable {
 
     /// Whether the entries should be counted again: merging has changed much since the last time, or that was long ago.
     public func isOld(at now: UInt64) -> Bool {
-        let age = now &- countedAt
-        return abs(added) > max(1024, limit / 16) || age > Self.longestAge || age > Self.shortAge && shortestRun != 1
+        if abs(added) > max(1024, limit / 16) { return true }
+        let least = firstRun == 1 ? Self.longestAge : Self.shortAge
+        return now &- countedAt > max(least, UInt64(clamping: counted) &* Self.ageForEach)
     }
 
     /// The entries of the process were counted.
@@ -66,7 +68,6 @@ public struct MapBudget: Sendable {
         added = 0
         promised = 0
         countedAt = now
-        ease(at: now)
     }
 
     /// Merging has made so many entries, or has given so many back (negative).
@@ -92,15 +93,16 @@ public struct MapBudget: Sendable {
         return eased(run)
     }
 
-    /// Gives shorter runs their turn if it is time. To be called before pages merge.
+    /// Gives shorter runs their turn if it is time. To be called when there are pages to merge, and only then: that nothing
+    /// came for a while says nothing where nobody had anything to merge.
     public mutating func ease(at now: UInt64) {
-        guard firstRun != 1 else {
+        guard let run = firstRun, run <= Self.runOfLast, watchedSince > 0 else { return watch(from: now) }
+        if run == 1 || inUse < inUseThen - limit / 16 {
             timesEased = 0
             return watch(from: now)
         }
-        guard watchedSince > 0 else { return watch(from: now) }
         guard now &- watchedSince >= Self.calm else { return }
-        if inUse - inUseThen <= limit / 256, timesEased < Self.runOfLast { timesEased += 1 }
+        if inUse - inUseThen <= limit / 256 { timesEased = min(timesEased + 1, Self.mostTimesEased) }
         watch(from: now)
     }
 
@@ -109,14 +111,15 @@ public struct MapBudget: Sendable {
         inUseThen = inUse
     }
 
-    /// How many entries are left for runs of ``shortestRun``: all, or all but the last sixteenth.
+    /// How many entries may be taken before only the last sixteenth is left, or of that.
     public var entriesLeftForShortest: Int {
         guard let run = firstRun else { return 0 }
-        return run > Self.runOfLast ? entriesLeft : entriesLeft - limit / 16
+        return run > Self.runOfLast ? entriesLeft : entriesLeft - limit / 16 + 1
     }
 
-    /// The longest of the runs that get shorter.
+    /// The longest of the runs that get shorter, and how often it must be halved until single pages have their turn.
     private static var runOfLast: Int { 8 }
+    private static var mostTimesEased: Int { 3 }
 
     /// The sixteenths of the limit that runs of a length and more leave to longer ones.
     private static func sixteenthsKept(from run: Int) -> Int {

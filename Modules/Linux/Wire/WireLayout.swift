@@ -338,7 +338,7 @@ public struct WireStatistics: Sendable, BitwiseCopyable {
 /// What merging may take of the map entries of a process.
 @frozen
 public struct WireEntries: Sendable, BitwiseCopyable {
-    /// Entries that runs of ``shortestRun`` may take.
+    /// Entries that runs of ``shortestRun`` may take, in so far as they are not kept for much longer ones.
     public var left: UInt32 = 0
     /// How many there may be in all before merging makes no more.
     public var limit: UInt32 = 0

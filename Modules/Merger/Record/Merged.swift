@@ -19,8 +19,10 @@ extension Merger {
             if nodes.setRow(row, of: node) { wakeLeftovers(of: node) }
             tally.frames += Int(row.count)
         }
+        let levels = levelsOfRefused(outcome)
         for (place, page) in batch.sites.enumerated() {
-            record(outcome.sites[place], page, node: batch.groupNodes[Int(batch.groups[place])])
+            let group = Int(batch.groups[place])
+            record(outcome.sites[place], page, node: batch.groupNodes[group], level: levels[group])
         }
         let needsSharers = configuration.minimumSharers > 1
         let sharers = needsSharers ? sharers(of: outcome) : [:]
@@ -43,7 +45,18 @@ extension Merger {
         batch.isMatchPending = !batch.candidates.isEmpty || makesDuplicates || placesAtOnce
     }
 
-    private mutating func record(_ outcome: SiteOutcome, _ page: UInt32, node: UInt32?) {
+    /// The highest level among the pages of each group for which there were no map entries: they are tried again together, or
+    /// one would wait in the unstable tree for the other.
+    private func levelsOfRefused(_ outcome: MergeOutcome) -> [UInt32] {
+        var levels = [UInt32](repeating: 0, count: batch.groupNodes.count)
+        for (place, page) in batch.sites.enumerated() where outcome.sites[place] == .mapLimit {
+            let group = Int(batch.groups[place])
+            levels[group] = max(levels[group], table.link(page).busyLevel)
+        }
+        return levels
+    }
+
+    private mutating func record(_ outcome: SiteOutcome, _ page: UInt32, node: UInt32?, level: UInt32) {
         if let node, nodes.planEnded(node, isMerged: outcome == .merged) { wakeLeftovers(of: node) }
         guard outcome != .merged else {
             tally.merged += 1
@@ -62,10 +75,11 @@ extension Merger {
         case .gone:
             table.setLink(.absent, of: page)
         case .busy:
-            table.setLink(table.link(page).busy(in: scanNumber, most: configuration.mostScansBusy), of: page)
+            let level = table.link(page).busyLevel
+            table.setLink(.busy(level: level, in: scanNumber, most: configuration.mostScansBusy), of: page)
         case .mapLimit:
             // Soon, because map entries first go to runs that are longer.
-            table.setLink(table.link(page).busy(in: scanNumber, most: configuration.scansUntilRetry), of: page)
+            table.setLink(.busy(level: level, in: scanNumber, most: configuration.scansUntilRetry), of: page)
         case .outOfMemory, .unsupported:
             table.setLink(.refused(until: scanNumber &+ configuration.scansUntilRetry), of: page)
         }

@@ -58,7 +58,7 @@ struct PageLink {
 
 /// Pages that were busy are tried again after 2, 4, 8 ... scans (``MergerConfiguration/mostScansBusy``), as long as they do not
 /// change: pages that are shared with a forked child often stay so for as long as it lives, and each try takes time from
-/// their writers.
+/// their writers. So are pages for which there were no map entries, after at most ``MergerConfiguration/scansUntilRetry``.
 extension PageLink {
     /// How often in a row the page was busy, at most ``highestBusyLevel``. It is lost where the page changes, and where it
     /// waits in the unstable tree.
@@ -80,9 +80,9 @@ extension PageLink {
         PageLink(.refused, scan & scanMask | busyLevel << scanBits)
     }
 
-    /// A page that was busy in a scan, to be left alone for so many at most.
-    func busy(in scan: UInt32, most: UInt32) -> PageLink {
-        .refused(until: scan &+ min(2 << busyLevel, most), busyLevel: min(busyLevel + 1, PageLink.highestBusyLevel))
+    /// A page that was busy, or for which there were no map entries, in a scan, to be left alone for so many at most.
+    static func busy(level: UInt32, in scan: UInt32, most: UInt32) -> PageLink {
+        .refused(until: scan &+ min(2 << level, most), busyLevel: min(level + 1, highestBusyLevel))
     }
 
     /// Whether a refused page is to be tried again. Scan numbers are compared modulo 2 to the power of 26.

@@ -183,7 +183,7 @@ private func answerStatistics(_ header: WireHeader, _ message: inout WireBuffer)
 
 private func answerEntries(_ header: WireHeader, _ message: inout WireBuffer) -> Bool {
     guard header.count == 0, message.remaining == 0 else { return false }
-    work.budget.refresh()
+    work.budget.prepare()
     var entries = WireEntries()
     entries.left = UInt32(clamping: work.budget.entriesLeftForShortest)
     entries.limit = UInt32(clamping: work.budget.limit)

@@ -2,10 +2,15 @@ import CLinuxMemory
 
 /// The budget of this process.
 extension MapBudget {
-    /// Counts the entries again if that is due, and gives shorter runs their turn.
+    /// Counts the entries again if that is due.
     mutating func refresh() {
-        let now = lm_kernel_clock(Int32(LM_CLOCK_MONOTONIC))
-        if isOld(at: now) { recount() } else { ease(at: now) }
+        if isOld(at: lm_kernel_clock(Int32(LM_CLOCK_MONOTONIC))) { recount() }
+    }
+
+    /// The same before pages merge: gives shorter runs their turn if it is time.
+    mutating func prepare() {
+        refresh()
+        ease(at: lm_kernel_clock(Int32(LM_CLOCK_MONOTONIC)))
     }
 
     /// Counts the entries of the process. What cannot be read leaves none for merging.

@@ -4,7 +4,7 @@ import CLinuxMemory
 func merge(count: Int) -> WireWork {
     var done = WireWork()
     keepFramesInCoreDumps()
-    work.budget.refresh()
+    work.budget.prepare()
     var next = 0
     while next < count {
         next = withAgentLock {
@@ -76,9 +76,7 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
     guard let range = unsafe ranges.find(area: area), let remapper = unsafe work.remapper else { return }
     segments.beginWindow()
     let count = unsafe describeSites(sites, range, &done)
-    var made = 0
-    defer { work.budget.settle(made) }
-    guard count > 0 else { return }
+    guard count > 0 else { return work.budget.settle(0) }
     let base = unsafe buffers.sites[sites.lowerBound].index
     let first = unsafe buffers.pages[0].index
     let last = unsafe buffers.pages[count - 1].index
@@ -90,7 +88,7 @@ private func mergeWindow(_ sites: Range<Int>, _ done: inout WireWork) {
         window: range.memory(of: window.lowerBound), pageCount: window.count, pages: buffers.pages, count: count,
         goesOn: true)
     unsafe settle(sites, range, window, count, wasOpened: report.wasOpened)
-    made = unsafe range.boundaries(around: window) - before
+    unsafe work.budget.settle(range.boundaries(around: window) - before)
     done.add(report)
     if report.merged > 0 { MapReserve.hold() }
     if report.trackingLost { unsafe trackMergeable(range, window, anew: false) }

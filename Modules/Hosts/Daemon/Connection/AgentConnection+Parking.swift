@@ -10,7 +10,7 @@ extension AgentConnection {
     /// Leaves the process alone if it is stopped; `false` if it runs.
     func parkIfStopped() -> Bool {
         guard identity.isStopped, !identity.hasEnded else { return false }
-        park()
+        park(isStopped: true)
         return true
     }
 
@@ -20,11 +20,12 @@ extension AgentConnection {
     func parkSilent(since start: UInt64) {
         noteWait(from: start)
         fellSilent = true
-        if !isDead { park() }
+        if !isDead { park(isStopped: false) }
     }
 
-    private func park() {
+    private func park(isStopped: Bool) {
         isParked = true
+        wasStopped = isStopped
         parkedSince = lm_monotonic_nanoseconds()
     }
 
@@ -33,14 +34,16 @@ extension AgentConnection {
 
     /// Ends the connection of a process that runs and has not answered for too long.
     private func failIfSilent() {
-        guard let awaited, let end = endOfSilence else { return }
-        let now = lm_monotonic_nanoseconds()
-        guard now >= end else { return }
-        if identity.isStopped {
-            parkedSince = now
-        } else {
-            failSilent("did not answer '\(awaited.kind)' within \(longestSilence / 1_000_000) ms")
+        guard let end = endOfSilence, lm_monotonic_nanoseconds() >= end else { return }
+        // The answer may lie there: this thread, too, may have got no processor.
+        receivePending()
+        guard !isDead, let awaited else { return }
+        let isStopped = identity.isStopped
+        guard isStopped || wasStopped else {
+            return failSilent("did not answer '\(awaited.kind)' for more than \(longestSilence / 1_000_000) ms")
         }
+        // Its time begins when it goes on.
+        park(isStopped: isStopped)
     }
 
     /// Whether a process that was left alone goes on: it has answered, or can be asked again.

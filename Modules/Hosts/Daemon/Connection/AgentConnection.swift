@@ -5,7 +5,7 @@ package import Wire
 /// The connection of one client: what its agent says, checked, and what it is asked.
 ///
 /// Nothing that comes from the agent is believed before it was checked: sender, kind, length and every count.
-/// Whatever is wrong, late or missing ends the connection, and with it nothing else: the client runs on with what is
+/// Whatever is wrong or missing ends the connection, and with it nothing else: the client runs on with what is
 /// merged.
 ///
 /// Confined to the thread of its domain.
@@ -21,8 +21,9 @@ package final class AgentConnection {
     /// Whether it is left alone, since its process owes an answer or takes no messages: it is stopped (SIGSTOP, a debugger), or
     /// gets no processor. Nothing is asked of it until it goes on.
     package internal(set) var isParked = false
-    /// Since when it is, or was last seen to be stopped.
+    /// Since when it is, or was last looked at while it was stopped; and whether it was.
     var parkedSince: UInt64 = 0
+    var wasStopped = false
     /// Its process's map entries.
     var entries: KnownEntries
     /// What it said of observations when nobody waited for it any more.
@@ -47,7 +48,7 @@ package final class AgentConnection {
     /// How long an answer is waited for, in nanoseconds: everyone else of the domain waits for it. Whoever is stopped in the
     /// middle of a merge carries it out when it goes on: frames stay as they are while anyone has their segment.
     package var patience: UInt64 = 1_000_000_000
-    /// How long an answer may take, in nanoseconds, of which nobody waits for more than ``patience``.
+    /// How long an answer may take beyond that, in nanoseconds.
     package var longestSilence: UInt64 = 10_000_000_000
     /// An answer that was waited for so long is slow, and how much waiting for slow answers is too much, in nanoseconds:
     /// the others of the domain wait too, and whoever asks about it. A quarter of the time is forgiven.

@@ -45,8 +45,8 @@ extension DomainEngine {
         }
         // Whoever stops one program often stops several: the others are asked all at once whether they are there, or
         // each would cost as much time as the first.
-        if isSilent { hearAgents(after: 0) }
-        guard isNews || !gone.isEmpty else { return false }
+        if isSilent { hearAgents() }
+        guard isNews || isSilent || !gone.isEmpty else { return false }
         publishSize()
         return true
     }

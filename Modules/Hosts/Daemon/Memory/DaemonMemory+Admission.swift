@@ -34,33 +34,46 @@ extension DaemonMemory {
     /// Finds the sites for which new frames would be made in vain: runs that are too short for the map entries left in their
     /// process, and the last site of a content whose other sites are such. Frames that exist cost nothing to ask for.
     ///
-    /// - Complexity: O(n log n) in the sites, and O(1) while no process is short of entries.
+    /// - Complexity: O(n log n) in the sites, and O(n) while none of their processes is short of entries.
     func refusals(of plan: MergePlan) -> PlanRefusals {
         var refusals = PlanRefusals(plan)
-        let now = lm_monotonic_nanoseconds()
-        let count = plan.sites.count
-        guard connections.contains(where: { $0?.entries.mayLack(for: count, at: now) == true }) else { return refusals }
+        let slots = slotsThatMayLackEntries(for: plan)
+        guard !slots.isEmpty else { return refusals }
         let sites = newSites(of: plan)
-        guard !sites.isEmpty else { return refusals }
-        askForEntries(of: Set(sites.map(\.slot)), for: count, at: now)
+        askForEntries(of: slots)
         // What is left out makes other runs shorter.
         while refuseShortRuns(of: sites, &refusals) || refuseLoneSites(of: sites, plan, &refusals) {}
         return refusals
     }
 
-    /// Asks processes that may be short of entries how many are left, all at once.
-    private func askForEntries(of slots: Set<Int32>, for sites: Int, at now: UInt64) {
+    /// The clients that are to map new frames and may not have entries enough.
+    private func slotsThatMayLackEntries(for plan: MergePlan) -> [Int32] {
+        let now = lm_monotonic_nanoseconds()
+        var isKnown = [Bool](repeating: false, count: connections.count)
+        var slots: [Int32] = []
+        for site in plan.sites {
+            switch plan.groups[Int(site.group)].source {
+            case .zeros, .row: continue
+            case .page, .copy: break
+            }
+            guard let slot = record(of: site.page.area)?.slot, !isKnown[Int(slot)] else { continue }
+            isKnown[Int(slot)] = true
+            if connections[Int(slot)]?.entries.mayLack(for: plan.sites.count, at: now) == true { slots.append(slot) }
+        }
+        return slots
+    }
+
+    /// Asks agents that can tell how many entries are left, all at once.
+    private func askForEntries(of slots: [Int32]) {
         var asked: [AgentConnection] = []
         for slot in slots {
-            guard let connection = connection(slot), connection.entries.canTell,
-                connection.entries.mayLack(for: sites, at: now)
-            else { continue }
+            guard let connection = connection(slot), connection.entries.canTell else { continue }
             connection.beginRequest(.entries)
             if connection.post(.entries) { asked.append(connection) }
         }
         for connection in asked {
             guard let answer = connection.collect(WireEntries.self, entries: 0...0, of: UInt8.self) else { continue }
-            connection.entries.told(answer.body, at: now)
+            connection.entries.told(answer.body, at: lm_monotonic_nanoseconds())
         }
     }
 

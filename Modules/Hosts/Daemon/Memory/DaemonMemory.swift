@@ -172,12 +172,12 @@ package final class DaemonMemory {
         return connection
     }
 
-    /// Whether the process that an area belongs to is stopped.
+    /// Whether the process that an area belongs to is stopped, or owes an answer for too long.
     func isParked(_ area: AreaID) -> Bool {
         record(of: area).flatMap { connections[Int($0.slot)] }.map { $0.isParked && !$0.isDead } ?? false
     }
 
-    /// Remembers pages of stopped processes of which nobody knows what became: they count as changed at the next
+    /// Remembers pages of such processes of which nobody knows what became: they count as changed at the next
     /// observation.
     func noteUnsure(_ page: PageAddress) {
         guard isParked(page.area) else { return }

@@ -77,7 +77,7 @@ extension DomainEngine {
         let now = lm_monotonic_nanoseconds()
         let isLate = { (time: UInt64?) in time.map { now &- $0 >= age } ?? true }
         var heard: [Client] = []
-        for client in clients where !client.connection.isDead && !client.connection.isParked {
+        for client in clients where !client.connection.isDead {
             if isLate(client.examined) {
                 client.examined = now
                 if hasChanged(client) {
@@ -87,9 +87,9 @@ extension DomainEngine {
                     continue
                 }
             }
-            guard isLate(client.asked), quietToo || client.connection.requests != client.requestsWhenAsked else {
-                continue
-            }
+            guard !client.connection.isParked, isLate(client.asked),
+                quietToo || client.connection.requests != client.requestsWhenAsked
+            else { continue }
             client.asked = now
             _ = client.connection.askForStatistics()
             client.requestsWhenAsked = client.connection.requests

@@ -11,7 +11,7 @@ extension InProcessMemory: PageMerger {
     private func carryOut(_ plan: MergePlan, into outcome: inout MergeOutcome) {
         outcome.sites = [SiteOutcome](repeating: .changed, count: plan.sites.count)
         outcome.rows = [FrameRow?](repeating: nil, count: plan.groups.count)
-        budget.refresh()
+        budget.prepare()
         let rows = measuring(\.fill) { prepareRows(of: plan, into: &outcome) }
         scratch.work.removeAll(keepingCapacity: true)
         for (place, site) in plan.sites.enumerated() {

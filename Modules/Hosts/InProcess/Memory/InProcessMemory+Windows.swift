@@ -39,8 +39,6 @@ extension InProcessMemory {
         }
         let base = scratch.work[range.lowerBound].page.index
         var count = 0
-        var made = 0
-        defer { budget.settle(made) }
         for run in runs(in: range, of: region) {
             let length = run.count
             let needsEntry = scratch.work[run.lowerBound].frame != nil
@@ -58,7 +56,7 @@ extension InProcessMemory {
                 count += 1
             }
         }
-        guard count > 0 else { return }
+        guard count > 0 else { return budget.settle(0) }
         let lastIndex = unsafe Int(scratch.pages[count - 1].index)
         let span = base..<(base + UInt32(lastIndex) + 1)
         let before = region.boundaries(around: span)
@@ -66,13 +64,14 @@ extension InProcessMemory {
         let window = unsafe region.address(of: base, pageSize: pageSize)
         guard let report = unsafe remapAway(window, lastIndex + 1, count) else {
             // A fork is under way.
+            budget.settle(0)
             for place in range where outcome.sites[scratch.work[place].site] == .changed {
                 outcome.sites[scratch.work[place].site] = .busy
             }
             return
         }
         settle(range, count, base, region, wasOpened: report.wasOpened, into: &outcome)
-        made = region.boundaries(around: span) - before
+        budget.settle(region.boundaries(around: span) - before)
         statistics.windows += 1
         record(report)
         if report.trackingLost { retrack(region, span) }

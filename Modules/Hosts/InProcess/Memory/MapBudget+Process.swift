@@ -3,10 +3,15 @@ import Remap
 
 /// The budget of this process.
 extension MapBudget {
-    /// Counts the entries again if that is due, and gives shorter runs their turn.
+    /// Counts the entries again if that is due.
     mutating func refresh() {
-        let now = lm_monotonic_nanoseconds()
-        if isOld(at: now) { recount() } else { ease(at: now) }
+        if isOld(at: lm_monotonic_nanoseconds()) { recount() }
+    }
+
+    /// The same before pages merge: gives shorter runs their turn if it is time.
+    mutating func prepare() {
+        refresh()
+        ease(at: lm_monotonic_nanoseconds())
     }
 
     /// Counts the entries of the process.
