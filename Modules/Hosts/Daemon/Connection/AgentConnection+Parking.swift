@@ -19,8 +19,10 @@ extension AgentConnection {
     /// - Parameter start: Since when somebody waits for it.
     func parkSilent(since start: UInt64) {
         noteWait(from: start)
+        guard !isDead, let awaited else { return }
         fellSilent = true
-        if !isDead { park(isStopped: false) }
+        silence = "did not answer '\(awaited.kind)' within \(patience / 1_000_000) ms: it is left alone until it does"
+        park(isStopped: false)
     }
 
     private func park(isStopped: Bool) {

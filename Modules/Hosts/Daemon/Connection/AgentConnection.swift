@@ -45,6 +45,8 @@ package final class AgentConnection {
     var orderedAreas: [(area: AreaID, number: UInt32)]?
     /// Whether it has not answered in time, or taken no messages, since this was last looked at: others may be as silent then.
     var fellSilent = false
+    /// What to say of it when it was left alone for that.
+    var silence: String?
     /// How long an answer is waited for, in nanoseconds: everyone else of the domain waits for it. Whoever is stopped in the
     /// middle of a merge carries it out when it goes on: frames stay as they are while anyone has their segment.
     package var patience: UInt64 = 1_000_000_000

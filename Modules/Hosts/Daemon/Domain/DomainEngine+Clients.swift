@@ -42,6 +42,9 @@ extension DomainEngine {
         for client in clients + gone where client.connection.fellSilent {
             client.connection.fellSilent = false
             isSilent = true
+            guard let silence = client.connection.silence else { continue }
+            client.connection.silence = nil
+            gate.warn("silent", ofUser: Int64(client.identity.user), because: silence, "\(client.name) \(silence)")
         }
         // Whoever stops one program often stops several: the others are asked all at once whether they are there, or
         // each would cost as much time as the first.
