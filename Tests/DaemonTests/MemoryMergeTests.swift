@@ -40,8 +40,7 @@ struct MemoryMergeTests {
         let seeds: [UInt64?] = (1...300).map { $0 }
         let agents = [try rig.client(seeds), try rig.client(seeds)]
         for agent in agents { agent.locked { agent.lacksEntries = true } }
-        rig.scan(3)
-        rig.scan(40)
+        rig.scan(43)
         for agent in agents {
             #expect(agent.locked { agent.received[WireKind.merge] } == nil)
             #expect(agent.locked { agent.received[WireKind.entries] ?? 0 } > 0)

@@ -20,7 +20,6 @@ extension AgentConnection {
     func parkSilent(since start: UInt64) {
         noteWait(from: start)
         guard !isDead, let awaited else { return }
-        fellSilent = true
         silence = "did not answer '\(awaited.kind)' within \(patience / 1_000_000) ms: it is left alone until it does"
         park(isStopped: false)
     }

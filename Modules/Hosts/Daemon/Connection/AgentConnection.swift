@@ -43,9 +43,7 @@ package final class AgentConnection {
     }
     /// The same in the order in which they came; `nil` until somebody needs it.
     var orderedAreas: [(area: AreaID, number: UInt32)]?
-    /// Whether it has not answered in time, or taken no messages, since this was last looked at: others may be as silent then.
-    var fellSilent = false
-    /// What to say of it when it was left alone for that.
+    /// How it fell silent since this was last looked at, in one line: others may be as silent then.
     var silence: String?
     /// How long an answer is waited for, in nanoseconds: everyone else of the domain waits for it. Whoever is stopped in the
     /// middle of a merge carries it out when it goes on: frames stay as they are while anyone has their segment.
@@ -150,7 +148,7 @@ package final class AgentConnection {
 
     /// Ends the connection for an answer that did not come in time.
     func failSilent(_ text: String) {
-        fellSilent = true
+        silence = text
         fail(text)
     }
 

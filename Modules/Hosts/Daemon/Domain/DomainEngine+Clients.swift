@@ -24,6 +24,7 @@ extension DomainEngine {
     /// Does what clients have said, and lets those go that are gone. True if there was anything.
     func takeNews() -> Bool {
         var isNews = false
+        var isSilent = false
         var gone: [Client] = []
         for client in clients {
             let events = client.connection.takeEvents()
@@ -35,17 +36,17 @@ extension DomainEngine {
             }
             if !client.waiting.isEmpty, !events.isEmpty { addWaiting(of: client) }
             if !events.isEmpty { isNews = true }
+            if let silence = client.connection.silence {
+                client.connection.silence = nil
+                isSilent = true
+                if !client.connection.isDead {
+                    gate.warn(
+                        "silent", ofUser: Int64(client.identity.user), because: silence, "\(client.name) \(silence)")
+                }
+            }
             if client.connection.isDead || client.hasEnded { gone.append(client) }
         }
         for client in gone { drop(client, because: client.hasEnded ? nil : client.connection.failure) }
-        var isSilent = false
-        for client in clients + gone where client.connection.fellSilent {
-            client.connection.fellSilent = false
-            isSilent = true
-            guard let silence = client.connection.silence else { continue }
-            client.connection.silence = nil
-            gate.warn("silent", ofUser: Int64(client.identity.user), because: silence, "\(client.name) \(silence)")
-        }
         // Whoever stops one program often stops several: the others are asked all at once whether they are there, or
         // each would cost as much time as the first.
         if isSilent { hearAgents() }

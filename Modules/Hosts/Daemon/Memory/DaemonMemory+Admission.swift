@@ -52,11 +52,9 @@ extension DaemonMemory {
         var isKnown = [Bool](repeating: false, count: connections.count)
         var slots: [Int32] = []
         for site in plan.sites {
-            switch plan.groups[Int(site.group)].source {
-            case .zeros, .row: continue
-            case .page, .copy: break
-            }
-            guard let slot = record(of: site.page.area)?.slot, !isKnown[Int(slot)] else { continue }
+            guard plan.groups[Int(site.group)].makesFrames, let slot = record(of: site.page.area)?.slot,
+                !isKnown[Int(slot)]
+            else { continue }
             isKnown[Int(slot)] = true
             if connections[Int(slot)]?.entries.mayLack(for: plan.sites.count, at: now) == true { slots.append(slot) }
         }
@@ -80,12 +78,9 @@ extension DaemonMemory {
     private func newSites(of plan: MergePlan) -> [NewSite] {
         var next: UInt32 = 0
         let firstFrames: [UInt32?] = plan.groups.map { group in
-            switch group.source {
-            case .zeros, .row: return nil
-            case .page, .copy:
-                defer { next += group.rowLength }
-                return next
-            }
+            guard group.makesFrames else { return nil }
+            defer { next += group.rowLength }
+            return next
         }
         var sites: [NewSite] = []
         for (place, site) in plan.sites.enumerated() {
@@ -154,6 +149,16 @@ extension DaemonMemory {
             let isRefused = outcome.sites[Int(work[start].place)] == .mapLimit
             connections[Int(work[start].slot)]?.entries.note(run: end - start, isRefused: isRefused, at: now)
             start = end
+        }
+    }
+}
+
+extension MergeGroup {
+    /// Whether frames are to be made for it.
+    fileprivate var makesFrames: Bool {
+        switch source {
+        case .zeros, .row: false
+        case .page, .copy: true
         }
     }
 }
